@@ -1,0 +1,42 @@
+"""What the engine refuses, and why: every error has a stable code and a sentence for a person."""
+
+
+class EngineError(Exception):
+    """An engine operation could not be done.
+
+    Args:
+        code: stable slug, for programs (`too_long`).
+        message: a sentence for a person, naming the limit or the fix.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __reduce__(self) -> tuple[type["EngineError"], tuple[str, str]]:
+        """Errors cross process borders; the default would lose the second argument."""
+        return type(self), (self.code, self.message)
+
+
+class MediaRefused(EngineError):
+    """The file is not a video this product can work with."""
+
+
+class WeightsRefused(EngineError):
+    """The file does not hold weights of the expected network."""
+
+
+class SettingsRefused(EngineError):
+    """The conversion asked for does not fit the video or the formats."""
+
+
+class Cancelled(EngineError):
+    """The caller asked the conversion to stop."""
+
+    def __init__(self, code: str = "cancelled", message: str = "Stopped on request.") -> None:
+        super().__init__(code, message)
+
+
+class OutOfMemory(EngineError):
+    """The frame does not fit the device's memory, even tiled."""
