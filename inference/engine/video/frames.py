@@ -1,0 +1,105 @@
+"""What a picture is between decoder and encoder: planes of code values and how to read them.
+
+Recorded frames travel as the planes the decoder made, never as RGB, so that the encoder gets
+the very code values the camera's file held.
+"""
+
+import re
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Planes = tuple[Plane, ...]
+
+_NAME = re.compile(r"(?:gray|gbrp|yuv(?P<chroma>420|422|444)p)(?:(?P<depth>10|12)le)?$")
+_CHROMA_SHIFT = {"420": (1, 1), "422": (1, 0), "444": (0, 0)}
+
+
+@dataclass(frozen=True)
+class ColourTags:
+    """How code values become light, in the words of ITU-T H.273 as FFmpeg spells them.
+
+    `range` is `limited`, `full` or `unspecified`; the other three are names such as `bt709`,
+    `smpte170m`, `bt2020nc`, `smpte2084`, or `unspecified`.
+    """
+
+    range: str = "unspecified"
+    matrix: str = "unspecified"
+    primaries: str = "unspecified"
+    transfer: str = "unspecified"
+
+    def to_dict(self) -> dict[str, str]:
+        """The four names, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class FrameFormat:
+    """The planes of a working frame: planar grey, YUV or GBR of 8, 10 or 12 bits.
+
+    `width` and `height` are those of the picture shown, so of plane 0; chroma planes of odd
+    sizes round up. `pixel_format` is FFmpeg's name, without the deprecated `yuvj` forms: the
+    range is in `colour`. Planes are uint8 for 8 bits, else uint16 in native order.
+    """
+
+    pixel_format: str
+    width: int
+    height: int
+    colour: ColourTags = ColourTags()
+    sample_aspect_ratio: Fraction = Fraction(1)
+
+    def __post_init__(self) -> None:
+        if _NAME.match(self.pixel_format) is None:
+            raise ValueError(f"{self.pixel_format} is not a working pixel format")
+
+    @property
+    def family(self) -> str:
+        """`gray`, `yuv` or `gbrp`."""
+        return self.pixel_format[:4] if self._match["chroma"] is None else "yuv"
+
+    @property
+    def bit_depth(self) -> int:
+        """8, 10 or 12."""
+        return int(self._match["depth"] or 8)
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """The array type of every plane."""
+        return np.uint8 if self.bit_depth == 8 else np.uint16
+
+    @property
+    def chroma_shift(self) -> tuple[int, int]:
+        """log2 of the chroma subsampling, (horizontal, vertical); (0, 0) without subsampling."""
+        return _CHROMA_SHIFT.get(self._match["chroma"] or "444", (0, 0))
+
+    @property
+    def plane_shapes(self) -> tuple[tuple[int, int], ...]:
+        """(height, width) of each plane."""
+        luma = (self.height, self.width)
+        if self.family == "gray":
+            return (luma,)
+        across, down = self.chroma_shift
+        chroma = (-(-self.height >> down), -(-self.width >> across))
+        return (luma, chroma, chroma)
+
+    @property
+    def _match(self) -> re.Match[str]:
+        match = _NAME.match(self.pixel_format)
+        assert match is not None  # __post_init__ has checked
+        return match
+
+
+class Frame(NamedTuple):
+    """One recorded picture: `pts` in seconds of the source's own clock, planes upright."""
+
+    pts: Fraction
+    planes: Planes
