@@ -1,0 +1,89 @@
+"""What this product asks of Redis: carry ids, pass on a stop, know which workers listen.
+
+The database is the truth, so every function here takes Redis being away calmly: nothing is lost,
+the reconciler catches up.
+"""
+
+import logging
+import uuid
+
+import django_rq
+from redis.exceptions import RedisError
+from rq.command import send_stop_job_command
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.queue import Queue
+from rq.registry import clean_registries
+from rq.serializers import JSONSerializer
+from rq.worker import Worker
+from rq.worker_registration import clean_worker_registry
+
+QUEUE = "default"
+TASK = "inference.tasks.conversion_run"
+
+logger = logging.getLogger(__name__)
+
+
+def get_queue() -> Queue:
+    """The queue of conversions. JSON, because unpickling would turn a Redis write into code."""
+    return django_rq.get_queue(QUEUE, serializer=JSONSerializer, commit_mode="auto")
+
+
+def enqueue(conversion_id: uuid.UUID) -> bool:
+    """Puts the id on the queue under itself as the job id; False when Redis is away.
+
+    Conversions take as long as they take: a lease kept up by heartbeats, not a timeout, tells a
+    lost one. Outcomes live in the row, so Redis keeps none.
+    """
+    try:
+        get_queue().enqueue_call(
+            TASK,
+            args=(str(conversion_id),),
+            job_id=str(conversion_id),
+            description=f"conversion {conversion_id}",
+            timeout=-1,
+            result_ttl=0,
+            failure_ttl=3600,
+        )
+    except RedisError as error:
+        logger.warning("Conversion %s stays queued in the database: %s", conversion_id, error)
+        return False
+    return True
+
+
+def stop(conversion_id: uuid.UUID) -> None:
+    """Tells the worker that runs this conversion to stop it now.
+
+    Where the message cannot be delivered, the worker notices at its next write to the row.
+    """
+    try:
+        queue = get_queue()
+        send_stop_job_command(queue.connection, str(conversion_id), queue.serializer)
+    except (NoSuchJobError, InvalidJobOperation):
+        logger.info("Conversion %s is not in a worker's hands", conversion_id)
+    except RedisError as error:
+        logger.warning("Conversion %s could not be stopped through Redis: %s", conversion_id, error)
+
+
+def known_ids() -> set[uuid.UUID]:
+    """Ids that wait in Redis or that a worker holds. Raises RedisError when Redis is away."""
+    queue = get_queue()
+    waiting = [*queue.get_job_ids(), *queue.intermediate_queue.get_job_ids()]
+    started = queue.started_job_registry.get_job_ids(cleanup=False)
+    return {uuid.UUID(job_id) for job_id in (*waiting, *started)}
+
+
+def clean() -> None:
+    """Drops what dead workers left in RQ's registries. Raises RedisError when Redis is away."""
+    queue = get_queue()
+    clean_registries(queue)
+    clean_worker_registry(queue)
+
+
+def workers_listening() -> int:
+    """How many workers wait for or run conversions; 0 when Redis is away."""
+    try:
+        queue = get_queue()
+        clean_worker_registry(queue)
+        return Worker.count(queue=queue)
+    except RedisError:
+        return 0

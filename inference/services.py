@@ -1,0 +1,100 @@
+"""What members and reviewers do with conversions. What workers write is in `attempts`."""
+
+import uuid
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from inference import files, queue
+from inference.engine.convert import ConversionSettings, estimate
+from inference.engine.errors import EngineError
+from inference.engine.video.probe import VideoInfo
+from inference.errors import ConversionBusy, ConversionRefused
+from inference.models import Conversion, Mode, Review
+from inference.states import State, transition
+from videos.models import Video
+
+# An hour of result at 60 frames per second; on a CPU that is days of work.
+FRAME_LIMIT = 216_000
+
+
+@transaction.atomic
+def conversion_create(*, video: Video, mode: Mode, settings: ConversionSettings) -> Conversion:
+    """Stores a conversion as queued and hands its id to the queue once that is committed.
+
+    Raises:
+        ConversionRefused: the settings do not fit the video, or the result would be too long.
+    """
+    info = VideoInfo.from_dict(video.info)
+    try:
+        settings.check(info)
+        frames = estimate(info, settings).frames
+    except EngineError as error:
+        raise ConversionRefused(error.code, error.message) from error
+    if frames > FRAME_LIMIT:
+        raise ConversionRefused(
+            "too_many_frames",
+            f"The result would have {frames:,} frames; the limit is {FRAME_LIMIT:,}. Trim the "
+            "clip, or choose a lower frame rate or less slow motion.",
+        )
+    conversion = Conversion.objects.create(
+        video=video, mode=mode, settings=settings.to_dict(), frames_total=frames
+    )
+    transaction.on_commit(partial(queue.enqueue, conversion.pk))
+    return conversion
+
+
+@transaction.atomic
+def conversion_cancel(*, conversion: Conversion) -> None:
+    """Stops a conversion: a waiting one at once, a running one within about a second.
+
+    Asking again while it stops changes nothing. The row is read afresh into `conversion`.
+
+    Raises:
+        ConversionBusy: it has already ended.
+    """
+    # A worker may take or give back the row between two looks at it; the next look sees that.
+    for _ in range(3):
+        conversion.refresh_from_db(fields=("state", "attempt"))
+        if conversion.state == State.CANCELLING:
+            break
+        if conversion.state not in (State.QUEUED, State.RUNNING):
+            raise ConversionBusy("already_ended", "This conversion has already ended.")
+        waiting = conversion.state == State.QUEUED
+        to = State.CANCELLED if waiting else State.CANCELLING
+        if transition(conversion.pk, attempt=conversion.attempt, to=to):
+            break
+    transaction.on_commit(partial(queue.stop, conversion.pk))
+    conversion.refresh_from_db()
+
+
+@transaction.atomic
+def conversion_delete(*, conversion: Conversion) -> None:
+    """Deletes a conversion and its files, stopping it first where it runs."""
+    conversion.delete()
+
+
+def conversion_forget(*, conversion_id: uuid.UUID) -> None:
+    """Stops and cleans up after a row that is gone, however it was deleted."""
+    queue.stop(conversion_id)
+    files.discard(conversion_id)
+
+
+@transaction.atomic
+def conversion_review(
+    *, conversion: Conversion, reviewer: User, decision: Review, note: str = ""
+) -> None:
+    """Records what a reviewer decided.
+
+    Raises:
+        ConversionBusy: it has not ended yet.
+    """
+    if conversion.is_active:
+        raise ConversionBusy("not_ended", "Only a conversion that has ended can be reviewed.")
+    conversion.review = decision
+    conversion.review_note = note
+    conversion.reviewed_by = reviewer
+    conversion.reviewed_at = timezone.now()
+    conversion.save(update_fields=("review", "review_note", "reviewed_by", "reviewed_at"))

@@ -1,0 +1,70 @@
+"""The states of a conversion and the one place where they change."""
+
+import uuid
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+
+class State(models.TextChoices):
+    """Where a conversion is in its life.
+
+    `QUEUED`: waits for a worker. The row alone says so; Redis may not know of it yet.
+    `RUNNING`: one worker has it and heartbeats into the row; a silent heartbeat means it is lost.
+    `CANCELLING`: someone asked to stop and the worker has not yet let go. A state of its own, so
+        that a result which arrives too late is not published and the page can say "stopping".
+    `SUCCEEDED`: the result is published. Final.
+    `FAILED`: it cannot be done, or was lost too often; `error_code` and `error_message` say why.
+        Final.
+    `CANCELLED`: stopped on request, and nothing of it is kept. Final.
+    """
+
+    QUEUED = "queued", "Waiting"
+    RUNNING = "running", "Running"
+    CANCELLING = "cancelling", "Stopping"
+    SUCCEEDED = "succeeded", "Done"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+ACTIVE = frozenset({State.QUEUED, State.RUNNING, State.CANCELLING})
+FINAL = frozenset(State) - ACTIVE
+
+# From which states each state may be entered. RUNNING -> QUEUED is a lost attempt given back.
+SOURCES: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING}),
+    State.RUNNING: frozenset({State.QUEUED}),
+    State.CANCELLING: frozenset({State.RUNNING}),
+    State.SUCCEEDED: frozenset({State.RUNNING}),
+    State.FAILED: frozenset({State.RUNNING}),
+    State.CANCELLED: frozenset({State.QUEUED, State.CANCELLING}),
+}
+
+
+def transition(conversion_id: uuid.UUID, *, attempt: int, to: State, **changes: Any) -> bool:
+    """Moves a conversion to another state if that is legal, together with other columns.
+
+    One conditional UPDATE on (id, attempt, state) decides, so of two callers one wins. Entering
+    `RUNNING` starts the next attempt: whoever still writes for the one before changes nothing.
+
+    Args:
+        conversion_id: the row.
+        attempt: the attempt the caller knows of; any other is no longer, or not yet, current.
+        to: the state to enter.
+        changes: columns to set in the same UPDATE.
+
+    Returns:
+        Whether the row changed. False when it is gone, in a state from which `to` cannot be
+        entered, or in another attempt.
+    """
+    # Imported here because the model names its states by this module.
+    from inference.models import Conversion
+
+    now = timezone.now()
+    if to is State.RUNNING:
+        changes |= {"attempt": attempt + 1, "started_at": now, "heartbeat_at": now}
+    elif to in FINAL:
+        changes |= {"finished_at": now}
+    row = Conversion.objects.filter(pk=conversion_id, attempt=attempt, state__in=SOURCES[to])
+    return row.update(state=to, **changes) == 1
