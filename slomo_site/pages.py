@@ -1,0 +1,34 @@
+"""Pages that belong to the site as a whole or draw on several apps."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import services
+from accounts.forms import NameForm
+from videos.models import Video
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What Slomo is, to a visitor; a member goes straight to the library."""
+    if request.user.is_authenticated:
+        return redirect("library")
+    return render(request, "landing.html")
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def account(request: HttpRequest) -> HttpResponse:
+    """The member's name, address, password and storage."""
+    user = request.user
+    form = NameForm(request.POST or None, initial={"name": user.name})
+    if request.method == "POST" and form.is_valid():
+        services.user_rename(user=user, name=form.cleaned_data["name"])
+        messages.success(request, "Your name is saved.")
+        return redirect("account")
+    used = Video.objects.visible_to(user).total_size()
+    context = {"form": form, "used": used, "left": max(0, user.storage_quota - used)}
+    return render(request, "accounts/account.html", context)

@@ -1,0 +1,31 @@
+"""Every address of the site."""
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from slomo_site import pages
+from slomo_site.api_docs import api_docs
+from slomo_site.health import healthz
+
+admin.site.site_header = admin.site.site_title = "Slomo"
+# Staff sign in where everyone does, behind the same rate limits.
+admin.site.login = secure_admin_login(admin.site.login)
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("", include("videos.urls")),
+    path("", include("inference.urls")),
+    path("account/", pages.account, name="account"),
+    path("account/", include("accounts.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(permission_classes=[]), name="api-schema"),
+    path("api/docs/", api_docs, name="api-docs"),
+    path("admin/", admin.site.urls),
+    path("healthz", healthz, name="healthz"),
+]
+
+handler400 = "slomo_site.errors.bad_request"
+handler403 = "slomo_site.errors.permission_denied"
+handler404 = "slomo_site.errors.page_not_found"
+handler500 = "slomo_site.errors.server_error"
