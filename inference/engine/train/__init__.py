@@ -1,0 +1,1 @@
+"""Training: `python -m inference.engine train --config compact`."""

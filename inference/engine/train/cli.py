@@ -1,0 +1,52 @@
+"""`python -m inference.engine train`: run or resume a training."""
+
+import argparse
+import logging
+import time
+from pathlib import Path
+
+import torch
+
+from inference.engine.train import config as configs
+from inference.engine.train.clips import open_packed, pack
+from inference.engine.train.loop import Trainer
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of the training command."""
+    parser = argparse.ArgumentParser(prog="python -m inference.engine train", description=__doc__)
+    parser.add_argument("--config", default="compact", help="compact, published or a TOML file")
+    parser.add_argument(
+        "--data", type=Path, default=Path("../shared/data/train"), help="folder of video files"
+    )
+    parser.add_argument(
+        "--run", type=Path, default=None, help="folder of the run (default runs/<config>)"
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=Path("runs/footage"), help="where decoded footage is kept"
+    )
+    parser.add_argument("--minutes", type=float, help="stop, resumable, after this long")
+    parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples")
+    parser.add_argument("--threads", type=int, help="CPU threads of the network")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    """Run the command; returns its exit status."""
+    options = parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    until = time.monotonic() + 60 * options.minutes if options.minutes else None
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    config = configs.load(options.config)
+    clips = open_packed(pack(options.data, options.cache), crop=config.crop)
+    trainer = Trainer(
+        config,
+        clips,
+        options.run or Path("runs") / Path(options.config).stem,
+        device=options.device,
+        workers=options.workers,
+    )
+    trainer.train(until=until)
+    return 0

@@ -1,0 +1,119 @@
+"""What a training run is: one TOML file, read into one dataclass."""
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inference.engine.errors import SettingsRefused
+from inference.engine.network import COMPACT, PUBLISHED, NetworkConfig
+
+NETWORKS = {"compact": COMPACT, "published": PUBLISHED}
+CONFIGS = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """What each term of the loss counts; 0 leaves the term out. Terms are in `losses.py`."""
+
+    reconstruction: float = 1.0
+    laplacian: float = 0.0
+    perceptual: float = 0.0
+    warping: float = 0.0
+    smoothness: float = 0.0
+    flow: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run.
+
+    Attributes:
+        network: `compact` or `published`.
+        steps: optimiser steps in all; the schedule ends there.
+        batch: samples in a step.
+        crop: side of the square crops, pixels.
+        synthetic_share: part of the samples that is layered motion with exact flow, 0..1.
+        max_gap: widest distance between the two given frames of a real triplet, frames.
+        learning_rate: at its highest.
+        schedule: `cosine` (to zero at `steps`) or `milestones` (times 0.1 at each).
+        milestones: steps at which the rate falls, for that schedule.
+        warmup: steps over which the rate rises from zero.
+        beta2, weight_decay: AdamW's.
+        clip: largest gradient norm; 0 leaves gradients alone.
+        ema: decay of the weights' moving average, which is what is kept; 0 keeps the last ones.
+        seed: decides initial weights and every sample.
+        holdout: clips never trained on, for the score printed during training.
+        losses: what each loss term counts.
+    """
+
+    network: str = "compact"
+    steps: int = 10_000
+    batch: int = 8
+    crop: int = 192
+    synthetic_share: float = 0.5
+    max_gap: int = 6
+    learning_rate: float = 4e-4
+    schedule: str = "cosine"
+    milestones: tuple[int, ...] = ()
+    warmup: int = 300
+    beta2: float = 0.99
+    weight_decay: float = 1e-4
+    clip: float = 3.0
+    ema: float = 0.999
+    seed: int = 1
+    holdout: tuple[str, ...] = ()
+    losses: LossWeights = field(default_factory=LossWeights)
+
+    @property
+    def network_config(self) -> NetworkConfig:
+        """The shape of the network to train."""
+        return NETWORKS[self.network]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe; kept in the checkpoint and in the weights file."""
+        return dataclasses.asdict(self)
+
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate of optimiser step `step`, counted from 0."""
+        import math
+
+        rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
+        if self.schedule == "milestones":
+            return self.learning_rate * rise * 0.1 ** sum(step >= m for m in self.milestones)
+        return self.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * step / self.steps))
+
+
+def load(name: str) -> TrainConfig:
+    """Read a configuration by the name of one of ours (`compact`) or by path.
+
+    Raises:
+        SettingsRefused: there is no such file, or it holds something else.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        path = CONFIGS / f"{name}.toml"
+    try:
+        fields = tomllib.loads(path.read_text())
+    except OSError as error:
+        ours = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml")))
+        raise SettingsRefused(
+            "no_such_config", f"There is no training configuration {path}. Ours are: {ours}."
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsRefused("bad_config", f"{path} is not TOML: {error}.") from error
+    try:
+        losses = LossWeights(**fields.pop("losses", {}))
+        lists = {k: tuple(v) for k, v in fields.items() if isinstance(v, list)}
+        config = TrainConfig(**{**fields, **lists, "losses": losses})
+    except TypeError as error:
+        raise SettingsRefused("bad_config", f"{path}: {error}.") from error
+    if config.network not in NETWORKS:
+        raise SettingsRefused(
+            "bad_config", f"{path}: network must be one of {', '.join(NETWORKS)}."
+        )
+    multiple = config.network_config.multiple
+    if config.crop % multiple:
+        raise SettingsRefused("bad_config", f"{path}: crop must be a multiple of {multiple}.")
+    return config

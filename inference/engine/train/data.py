@@ -1,0 +1,153 @@
+"""Training samples. Sample `i` of a run depends on the run's seed and `i` alone, so a resumed run
+goes on with exactly the samples it would have had."""
+
+from typing import TypedDict
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from inference.engine.train.clips import Clip, Frames
+from inference.engine.train.config import TrainConfig
+from inference.engine.train.synthetic import random_mask, random_motion, render
+
+CUT_DIFFERENCE = 60.0
+"""Mean absolute difference, codes of 8 bits, above which two frames are different scenes."""
+STATIC_DIFFERENCE = 2.0
+"""Likewise, below which a crop has too little motion to learn from."""
+STATIC_KEPT = 0.1
+"""Part of the static crops that is kept, so that standing still is learned as well."""
+
+
+class Sample(TypedDict):
+    """One training sample; collated, every entry has a batch axis in front.
+
+    frames: (3, 3, H, W) float32 in 0..1: frame 0, the truth at the timestep, frame 1.
+    timestep: (1, 1, 1), strictly between 0 and 1.
+    flow: (4, H, W), F01 and F10 in pixels; zeros where unknown.
+    has_flow: (1, 1, 1), 1 where the flow is known exactly.
+    """
+
+    frames: Tensor
+    timestep: Tensor
+    flow: Tensor
+    has_flow: Tensor
+
+
+class Samples(Dataset[Sample]):
+    """Real triplets and synthetic layered motion, mixed."""
+
+    def __init__(self, clips: list[Clip], config: TrainConfig, *, first: int = 0) -> None:
+        """`first` is the number of samples already seen, where a run is resumed."""
+        self.clips = clips
+        self.config = config
+        self.first = first
+        # Every frame is as likely as every other, whatever clip it is in.
+        lengths = np.array([len(c.frames) for c in clips], dtype=np.float64)
+        self._odds = lengths / lengths.sum()
+
+    def __len__(self) -> int:
+        return self.config.steps * self.config.batch - self.first
+
+    def __getitem__(self, index: int) -> Sample:
+        random = np.random.default_rng((self.config.seed, self.first + index))
+        if random.random() < self.config.synthetic_share:
+            sample = self._synthetic(random)
+        else:
+            sample = self._triplet(random)
+        return _augment(sample, random)
+
+    def _clip(self, random: np.random.Generator) -> Frames:
+        return self.clips[int(random.choice(len(self.clips), p=self._odds))].frames
+
+    def _triplet(self, random: np.random.Generator) -> Sample:
+        """Frames i, i+j and i+g of a clip, cropped where there is motion; t = j/g."""
+        crop = self.config.crop
+        while True:
+            clip = self._clip(random)
+            gap = int(random.integers(2, min(self.config.max_gap, len(clip) - 1) + 1))
+            inner = int(random.integers(1, gap))
+            start = int(random.integers(0, len(clip) - gap))
+            chosen = clip[[start, start + inner, start + gap]]
+            height, width = clip.shape[1:3]
+            best, most = chosen[:, :crop, :crop], -1.0
+            for _ in range(3):
+                y = int(random.integers(0, height - crop + 1))
+                x = int(random.integers(0, width - crop + 1))
+                window = chosen[:, y : y + crop, x : x + crop]
+                difference = float(
+                    np.abs(window[0, ::2, ::2].astype(np.int16) - window[2, ::2, ::2]).mean()
+                )
+                if difference > most:
+                    best, most = window, difference
+            if most > CUT_DIFFERENCE:
+                continue
+            if most < STATIC_DIFFERENCE and random.random() > STATIC_KEPT:
+                continue
+            return Sample(
+                frames=_to_float(best),
+                timestep=torch.full((1, 1, 1), inner / gap),
+                flow=torch.zeros(4, crop, crop),
+                has_flow=torch.zeros(1, 1, 1),
+            )
+
+    def _synthetic(self, random: np.random.Generator) -> Sample:
+        crop = self.config.crop
+        layers = int(random.integers(2, 4))
+        textures = [self._texture(random, 2 * crop) for _ in range(layers)]
+        masks = [random_mask(random, 2 * crop) for _ in range(layers - 1)]
+        motions = [random_motion(random, crop) for _ in range(layers)]
+        timestep = float(random.uniform(0.1, 0.9))
+        frames, flow = render(textures, masks, motions, timestep, crop)
+        return Sample(
+            frames=frames,
+            timestep=torch.full((1, 1, 1), timestep),
+            flow=flow,
+            has_flow=torch.ones(1, 1, 1),
+        )
+
+    def _texture(self, random: np.random.Generator, side: int) -> Tensor:
+        clip = self._clip(random)
+        frame = clip[int(random.integers(0, len(clip)))]
+        side_y, side_x = min(side, frame.shape[0]), min(side, frame.shape[1])
+        y = int(random.integers(0, frame.shape[0] - side_y + 1))
+        x = int(random.integers(0, frame.shape[1] - side_x + 1))
+        window = frame[y : y + side_y, x : x + side_x]
+        fill = ((0, side - side_y), (0, side - side_x), (0, 0))
+        return _to_float(np.pad(window, fill, mode="reflect")[None])[0]
+
+
+def _to_float(images: Frames) -> Tensor:
+    """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
+
+
+def _augment(sample: Sample, random: np.random.Generator) -> Sample:
+    """Flips, transposition, time reversal, channel shuffles, contrast; the flow follows."""
+    frames, flow, timestep = sample["frames"], sample["flow"], sample["timestep"]
+    if random.random() < 0.5:
+        frames, flow = (
+            frames.flip(-1),
+            flow.flip(-1) * torch.tensor([-1, 1, -1, 1.0])[:, None, None],
+        )
+    if random.random() < 0.5:
+        frames, flow = (
+            frames.flip(-2),
+            flow.flip(-2) * torch.tensor([1, -1, 1, -1.0])[:, None, None],
+        )
+    if random.random() < 0.5:
+        frames, flow = frames.transpose(-1, -2), flow.transpose(-1, -2)[[1, 0, 3, 2]]
+    if random.random() < 0.5:
+        frames, flow, timestep = frames.flip(0), flow[[2, 3, 0, 1]], 1 - timestep
+    if random.random() < 0.5:
+        frames = frames[:, torch.from_numpy(random.permutation(3))]
+    if random.random() < 0.5:
+        gain, lift = float(random.uniform(0.7, 1.2)), float(random.uniform(-0.1, 0.1))
+        frames = (frames * gain + lift).clamp(0, 1)
+    return Sample(
+        frames=frames.contiguous(),
+        timestep=timestep,
+        flow=flow.contiguous(),
+        has_flow=sample["has_flow"],
+    )
