@@ -16,6 +16,58 @@ Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Planes = tuple[Plane, ...]
 
 _NAME = re.compile(r"(?:gray|gbrp|yuv(?P<chroma>420|422|444)p)(?:(?P<depth>10|12)le)?$")
+
+# Code points of ITU-T H.273 (and FFmpeg's two of range), by FFmpeg's names.
+_RANGES = {0: "unspecified", 1: "limited", 2: "full"}
+_MATRICES = {
+    0: "gbr",
+    1: "bt709",
+    2: "unspecified",
+    4: "fcc",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "ycgco",
+    9: "bt2020nc",
+    10: "bt2020c",
+    12: "chroma-derived-nc",
+    13: "chroma-derived-c",
+    14: "ictcp",
+}
+_PRIMARIES = {
+    1: "bt709",
+    2: "unspecified",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "film",
+    9: "bt2020",
+    10: "smpte428",
+    11: "smpte431",
+    12: "smpte432",
+    22: "ebu3213",
+}
+_TRANSFERS = {
+    1: "bt709",
+    2: "unspecified",
+    4: "gamma22",
+    5: "gamma28",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "linear",
+    9: "log100",
+    10: "log316",
+    11: "iec61966-2-4",
+    12: "bt1361e",
+    13: "iec61966-2-1",
+    14: "bt2020-10",
+    15: "bt2020-12",
+    16: "smpte2084",
+    17: "smpte428",
+    18: "arib-std-b67",
+}
+_TABLES = (_RANGES, _MATRICES, _PRIMARIES, _TRANSFERS)
 _CHROMA_SHIFT = {"420": (1, 1), "422": (1, 0), "444": (0, 0)}
 
 
@@ -31,6 +83,22 @@ class ColourTags:
     matrix: str = "unspecified"
     primaries: str = "unspecified"
     transfer: str = "unspecified"
+
+    @classmethod
+    def from_codes(cls, *codes: int) -> Self:
+        """From the numbers FFmpeg uses: range, matrix, primaries, transfer."""
+        return cls(
+            *(table.get(code, "unspecified") for table, code in zip(_TABLES, codes, strict=True))
+        )
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """The inverse of `from_codes`."""
+        names = (self.range, self.matrix, self.primaries, self.transfer)
+        return tuple(
+            next(code for code, known in table.items() if known == name)
+            for table, name in zip(_TABLES, names, strict=True)
+        )
 
     def to_dict(self) -> dict[str, str]:
         """The four names, ready for JSON."""

@@ -1,0 +1,316 @@
+"""What a file is, found out before anything else touches it, and refused in plain words."""
+
+import math
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Self
+
+import av
+import numpy as np
+from av.container import InputContainer
+
+from inference.engine.errors import MediaRefused
+from inference.engine.video import clock, source
+from inference.engine.video.frames import ColourTags
+
+__all__ = ["AudioInfo", "ColourTags", "Limits", "VideoInfo", "probe"]
+
+_LONGEST_LAST_FRAME = 10
+"""Seconds a last frame may be held: files exist that claim years."""
+_INTERLACED = {2, 3, 4, 5}  # FFmpeg's AVFieldOrder but for unknown and progressive
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is too much."""
+
+    max_bytes: int = 4 * 1024**3
+    max_seconds: int = 30 * 60
+    max_pixels: int = source.MAX_PIXELS
+    max_frames: int = 432_000  # half an hour at 240 frames per second
+    max_streams: int = 32
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """The sound track that would be kept."""
+
+    codec: str
+    rate: int
+    channels: int
+    duration: Fraction
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """A file that can be worked with.
+
+    Attributes:
+        pixel_format: of the decoder, by FFmpeg's name without the `yuvj` forms.
+        width, height: of the upright picture, in coded pixels.
+        rotation: degrees clockwise that make the stored picture upright: 0, 90, 180 or 270.
+        mirrored: the picture is mirrored left to right after that rotation.
+        sample_aspect_ratio: width over height of an upright pixel.
+        frame_rate: nominal; of a variable rate, that of the underlying grid or the usual step.
+        variable_rate: frames do not follow each other at equal distances.
+        on_grid: every timestamp is start + k / frame_rate but for the container's rounding.
+        start: presentation time of the first frame, in seconds of the file's clock.
+        duration: seconds from there to the end of the last frame.
+        frames: pictures to be shown; damaged files may yield fewer.
+        interlaced: the picture is made of fields, which nothing here takes apart.
+        size: bytes.
+    """
+
+    container: str
+    codec: str
+    pixel_format: str
+    bit_depth: int
+    width: int
+    height: int
+    rotation: int
+    mirrored: bool
+    sample_aspect_ratio: Fraction
+    frame_rate: Fraction
+    variable_rate: bool
+    on_grid: bool
+    start: Fraction
+    duration: Fraction
+    frames: int
+    interlaced: bool
+    colour: ColourTags
+    audio: AudioInfo | None
+    size: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe; fractions as "30000/1001"."""
+        return _texts(asdict(self))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+        values = dict(data)
+        for name in ("sample_aspect_ratio", "frame_rate", "start", "duration"):
+            values[name] = Fraction(values[name])
+        values["colour"] = ColourTags.from_dict(values["colour"])
+        if values["audio"] is not None:
+            audio = values["audio"]
+            values["audio"] = AudioInfo(**{**audio, "duration": Fraction(audio["duration"])})
+        return cls(**values)
+
+
+def probe(path: Path, limits: Limits = Limits()) -> VideoInfo:
+    """Read the file's index and decode its first picture.
+
+    Raises:
+        MediaRefused: with a code and a sentence: `unreadable`, `too_large`, `not_a_video`,
+            `corrupt`, `too_many_streams`, `no_video`, `unsupported_codec`, `too_many_pixels`,
+            `encrypted`, `no_frames`, `too_many_frames`, `too_long`.
+    """
+    container_name = source.container_of(source.read_head(path))
+    size = path.stat().st_size
+    if size > limits.max_bytes:
+        raise MediaRefused(
+            "too_large",
+            f"The file has {size / 1e9:.1f} GB, more than the limit of "
+            f"{limits.max_bytes / 1e9:.1f} GB.",
+        )
+    with source.open_source(path, max_pixels=limits.max_pixels) as container:
+        stream = _checked_stream(container, limits)
+        survey = _Survey(stream, limits)
+        for packet in source.packets(container, stream):
+            survey.take(packet)
+        first = survey.first_frame()
+        _check_pixels(first.width, first.height, limits)
+        start, duration, measured = survey.timing()
+        if duration > limits.max_seconds:
+            raise MediaRefused(
+                "too_long",
+                f"The video lasts {_spoken(duration)}, longer than the limit of "
+                f"{_spoken(Fraction(limits.max_seconds))}.",
+            )
+        rotation, mirrored = _orientation(first)
+        turned = rotation % 180 != 0
+        aspect = Fraction(stream.sample_aspect_ratio or 1)
+        context = stream.codec_context
+        return VideoInfo(
+            container=container_name or "",
+            codec=context.codec.canonical_name,
+            pixel_format=first.format.name.replace("yuvj", "yuv"),
+            bit_depth=max(component.bits for component in first.format.components),
+            width=first.height if turned else first.width,
+            height=first.width if turned else first.height,
+            rotation=rotation,
+            mirrored=mirrored,
+            sample_aspect_ratio=1 / aspect if turned else aspect,
+            frame_rate=measured.rate,
+            variable_rate=measured.variable,
+            on_grid=measured.on_grid,
+            start=start,
+            duration=duration,
+            frames=survey.frames,
+            interlaced=first.interlaced_frame or int(context.field_order) in _INTERLACED,
+            colour=_colour(first),
+            audio=_audio(container),
+            size=size,
+        )
+
+
+class _Survey:
+    """One pass over the packets: their times, and the first picture that decodes."""
+
+    def __init__(self, stream: av.VideoStream, limits: Limits) -> None:
+        self._stream, self._limits = stream, limits
+        self._ticks: set[int] = set()
+        self._last: tuple[int, int] = (0, 0)  # time and duration of the frame shown last
+        self._packets = 0
+        self._first: av.VideoFrame | None = None
+        stream.thread_type = "SLICE"  # frame threads would hold the first picture back
+
+    @property
+    def frames(self) -> int:
+        """Pictures to be shown, at least the one that was decoded."""
+        return max(1, len(self._ticks))
+
+    def take(self, packet: "av.Packet[av.VideoStream]") -> None:
+        """Count one packet."""
+        if packet.has_sidedata("encryption_info"):
+            raise MediaRefused(
+                "encrypted", "The video is copy-protected (encrypted), so it cannot be decoded."
+            )
+        self._packets += 1
+        if packet.pts is not None and not packet.is_discard:
+            self._ticks.add(packet.pts)
+            self._last = max(self._last, (packet.pts, packet.duration or 0))
+        if len(self._ticks) > self._limits.max_frames:
+            raise MediaRefused(
+                "too_many_frames",
+                f"The video has more than {self._limits.max_frames:,} frames, the limit.",
+            )
+        if self._first is None:
+            self._decode(packet)
+
+    def first_frame(self) -> av.VideoFrame:
+        """The first picture, or a refusal that says what was there instead."""
+        if self._packets == 0:
+            raise MediaRefused("no_frames", "The file has a video track without any pictures.")
+        if self._first is None:
+            self._decode(None)
+        if self._first is None:
+            raise MediaRefused(
+                "corrupt", "The file is damaged: not one picture of it could be decoded."
+            )
+        return self._first
+
+    def timing(self) -> tuple[Fraction, Fraction, clock.Clock]:
+        """Start and duration in seconds, and the clock."""
+        tick = self._stream.time_base
+        assert tick is not None
+        ticks = sorted(self._ticks) or [0]
+        stream = self._stream
+        hints = (stream.guessed_rate, stream.average_rate, stream.base_rate)
+        measured = clock.measure(ticks, tick=tick, hints=hints)
+        start = ticks[0] * tick
+        last_step = self._last[1] * tick
+        if measured.on_grid or not 0 < last_step <= _LONGEST_LAST_FRAME:
+            last_step = 1 / measured.rate
+        last = ticks[-1] * tick
+        if measured.on_grid:
+            last = start + round((last - start) * measured.rate) / measured.rate
+        return start, last + last_step - start, measured
+
+    def _decode(self, packet: "av.Packet[av.VideoStream] | None") -> None:
+        try:
+            frames = self._stream.decode(packet)
+        except av.FFmpegError:
+            return  # a damaged start: a later packet may do
+        self._first = frames[0] if frames else None
+
+
+def _checked_stream(container: InputContainer, limits: Limits) -> av.VideoStream:
+    """The video track, if it and the container's header are acceptable."""
+    if len(container.streams) > limits.max_streams:
+        raise MediaRefused(
+            "too_many_streams",
+            f"The file has {len(container.streams)} tracks, more than the limit of "
+            f"{limits.max_streams}.",
+        )
+    stream = source.video_stream(container)
+    if stream is None:
+        raise MediaRefused("no_video", "The file has no video track.")
+    context = stream.codec_context
+    if context is None or context.codec.name not in source.VIDEO_DECODERS:
+        name = "unknown" if context is None else context.codec.canonical_name
+        raise MediaRefused(
+            "unsupported_codec",
+            f"The video's compression ({name}) is not supported. H.264, HEVC, AV1, VP9, VP8, "
+            "MPEG-2, MPEG-4 and ProRes work.",
+        )
+    _check_pixels(context.width, context.height, limits)
+    return stream
+
+
+def _check_pixels(width: int, height: int, limits: Limits) -> None:
+    if width * height > limits.max_pixels:
+        raise MediaRefused(
+            "too_many_pixels",
+            f"The picture has {width} x {height} pixels, more than the limit of "
+            f"{limits.max_pixels / 1e6:.1f} million.",
+        )
+
+
+def _orientation(frame: av.VideoFrame) -> tuple[int, bool]:
+    """Clockwise rotation in degrees, then whether to mirror, from the display matrix."""
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return 0, False
+    a, b, _, c, d = np.frombuffer(bytes(data), np.int32).tolist()[:5]
+    if a * d - b * c == 0:
+        return 0, False  # a damaged matrix shows nothing at all
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a = -a  # undo the mirror, which comes last: what is left is a rotation
+    return round(math.degrees(math.atan2(b, a)) / 90) * 90 % 360, mirrored
+
+
+def _colour(frame: av.VideoFrame) -> ColourTags:
+    codes = (frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc)
+    full = frame.format.is_rgb or frame.format.name.startswith("yuvj")
+    matrix = 0 if frame.format.is_rgb else codes[1]
+    return ColourTags.from_codes(2 if full else codes[0], matrix, *codes[2:])
+
+
+def _audio(container: InputContainer) -> AudioInfo | None:
+    stream = source.audio_stream(container)
+    if stream is None or stream.codec_context is None:
+        return None
+    duration = Fraction(container.duration or 0, av.time_base)
+    if stream.duration is not None and stream.time_base is not None:
+        duration = stream.duration * stream.time_base
+    context = stream.codec_context
+    return AudioInfo(
+        codec=context.codec.canonical_name,
+        rate=context.sample_rate or 0,
+        channels=context.channels,
+        duration=max(Fraction(0), duration),
+    )
+
+
+def _texts(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with its fractions as text, at any depth."""
+    return {
+        key: _texts(value)
+        if isinstance(value, dict)
+        else f"{value.numerator}/{value.denominator}"
+        if isinstance(value, Fraction)
+        else value
+        for key, value in values.items()
+    }
+
+
+def _spoken(seconds: Fraction) -> str:
+    """ "45 seconds", "1 minute 5 seconds", "30 minutes"."""
+    minutes, rest = divmod(round(seconds), 60)
+    parts = [(minutes, "minute"), (rest, "second")]
+    words = [f"{n} {unit}{'' if n == 1 else 's'}" for n, unit in parts if n]
+    return " ".join(words) or "0 seconds"
