@@ -6,3 +6,6 @@ class VideosConfig(AppConfig):
 
     name = "videos"
     verbose_name = "Library"
+
+    def ready(self) -> None:
+        from videos import signals  # noqa: F401  (connects the receivers)

@@ -18,8 +18,9 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 
 if TYPE_CHECKING:
-    from accounts.models import User
     from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
 
 # The keys a person may sort by, with the words shown for them and what they order on; the id
 # breaks ties, so that pages never repeat or lose a row.

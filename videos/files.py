@@ -1,0 +1,73 @@
+"""Stored files: how they are called for people, and how they go when their row goes."""
+
+from contextlib import suppress
+from functools import partial
+from pathlib import PurePosixPath
+
+from django.core.files.storage import Storage
+from django.db import transaction
+from django.db.models.fields.files import FieldFile
+
+# Containers the probe accepts: the suffix we store and offer a file under, and the content type
+# we serve it with. Neither ever comes from the user.
+SUFFIXES = {
+    "mp4": ".mp4",
+    "mov": ".mov",
+    "matroska": ".mkv",
+    "webm": ".webm",
+    "avi": ".avi",
+    "mpegts": ".ts",
+    "ogg": ".ogv",
+    "flv": ".flv",
+}
+CONTENT_TYPES = {
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".webm": "video/webm",
+    ".avi": "video/x-msvideo",
+    ".ts": "video/mp2t",
+    ".ogv": "video/ogg",
+    ".flv": "video/x-flv",
+    ".jpg": "image/jpeg",
+}
+
+
+def content_type(file: FieldFile) -> str:
+    """The content type to serve `file` with, from our own list by the suffix we gave it."""
+    return CONTENT_TYPES.get(_suffix(file), "application/octet-stream")
+
+
+def download_name(title: str, file: FieldFile) -> str:
+    """`title` with the suffix of `file`, free of the characters that mean a folder somewhere."""
+    return "".join("-" if c in '/\\:*?"<>|' else c for c in title) + _suffix(file)
+
+
+def delete(*files: FieldFile) -> None:
+    """Remove `files` from their storage, and their folder with the last one in it.
+
+    Fields that hold no file are passed over.
+    """
+    for file in files:
+        if file.name:
+            _delete(file.storage, file.name)
+
+
+def delete_on_commit(*files: FieldFile) -> None:
+    """Do `delete` once the transaction is committed.
+
+    For `post_delete` receivers, so that a row that goes by whatever way (the page, the API, the
+    admin site, its owner's removal) takes its files along, and one whose deletion is rolled back
+    keeps them.
+    """
+    transaction.on_commit(partial(delete, *files), robust=True)
+
+
+def _delete(storage: Storage, name: str) -> None:
+    storage.delete(name)
+    with suppress(OSError):  # the folder holds another file, or the storage has no folders
+        storage.delete(str(PurePosixPath(name).parent))
+
+
+def _suffix(file: FieldFile) -> str:
+    return PurePosixPath(file.name or "").suffix

@@ -1,0 +1,81 @@
+"""Finds out what an uploaded file is, in a child process that may come to grief over it."""
+
+import json
+import logging
+import sys
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from videos import sandbox
+from videos.errors import UploadRefused
+from videos.files import SUFFIXES
+
+logger = logging.getLogger(__name__)
+
+REFUSED = 2
+"""Exit status of the engine's probe when it says no, with the reason as JSON."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A file that is a video: its facts (`VideoInfo.to_dict()`), checked, and its poster (JPEG)."""
+
+    info: dict[str, Any]
+    suffix: str
+    duration: float
+    width: int
+    height: int
+    frame_rate: Fraction
+    frames: int
+    poster: bytes
+
+
+def probe(path: Path) -> Probed:
+    """Probe the file at `path` and make its poster; no decoder runs in this process.
+
+    Raises:
+        UploadRefused: with the engine's own code and sentence, or `probe_timeout` or
+            `probe_failed` where the child overran its limits or died.
+    """
+    with tempfile.TemporaryDirectory(prefix="slomo-probe-") as folder:
+        poster = Path(folder) / "poster.jpg"
+        command = [sys.executable, "-m", "inference.engine", "probe", str(path.absolute())]
+        try:
+            child = sandbox.run([*command, "--poster", str(poster)], cwd=settings.BASE_DIR)
+        except sandbox.OverrunError:
+            raise UploadRefused(
+                "probe_timeout",
+                "Reading this file took more time than a proper video needs, so it was stopped. "
+                "Export it again as an ordinary MP4 and try once more.",
+            ) from None
+        try:
+            answer = json.loads(child.output)
+            if child.returncode == REFUSED:
+                raise UploadRefused(answer["error"]["code"], answer["error"]["message"])
+            return _checked(answer, poster.read_bytes())
+        except (ValueError, KeyError, TypeError, OSError):
+            logger.warning("probe ended with %s: %s", child.returncode, child.errors[-2000:])
+            raise UploadRefused(
+                "probe_failed",
+                "This file could not be read as a video; it may be damaged. "
+                "Export it again as an ordinary MP4 and try once more.",
+            ) from None
+
+
+def _checked(info: dict[str, Any], poster: bytes) -> Probed:
+    """The facts in our own types: what a child says that read a hostile file is a claim."""
+    return Probed(
+        info=info,
+        suffix=SUFFIXES[info["container"]],
+        duration=float(Fraction(info["duration"])),
+        width=int(info["width"]),
+        height=int(info["height"]),
+        frame_rate=Fraction(info["frame_rate"]),
+        frames=int(info["frames"]),
+        poster=poster,
+    )
