@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.http import HttpRequest
 
@@ -20,6 +21,8 @@ LIFETIMES = {
 
 class NameForm(forms.Form):
     """What a member is called. allauth builds its sign-up form on this one."""
+
+    field_order = ("email", "name", "password1")
 
     name = forms.CharField(
         max_length=150,
@@ -71,6 +74,7 @@ class DeleteAccountForm(forms.Form):
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        if not self.user.check_password(password):
+        # Through allauth, so that guesses here count like guesses at the sign-in.
+        if not get_adapter().reauthenticate(self.user, password):
             raise forms.ValidationError("That is not your password.", code="wrong_password")
         return password

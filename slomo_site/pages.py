@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import services
 from accounts.forms import NameForm
-from videos.models import Video
+from videos.selectors import room_of
 
 
 @require_safe
@@ -29,6 +29,4 @@ def account(request: HttpRequest) -> HttpResponse:
         services.user_rename(user=user, name=form.cleaned_data["name"])
         messages.success(request, "Your name is saved.")
         return redirect("account")
-    used = Video.objects.visible_to(user).total_size()
-    context = {"form": form, "used": used, "left": max(0, user.storage_quota - used)}
-    return render(request, "accounts/account.html", context)
+    return render(request, "accounts/account.html", {"form": form, "room": room_of(user)})
