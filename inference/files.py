@@ -75,6 +75,22 @@ def discard(conversion_id: uuid.UUID, attempt: int | None = None) -> None:
     _remove_stored(stored_folder(conversion_id, attempt))
 
 
+def attempts_with_files() -> Iterator[tuple[uuid.UUID, int]]:
+    """Conversion id and number of every attempt that has a work folder or stored files."""
+    for folder in work_root().glob("*/*/"):
+        yield uuid.UUID(folder.parent.name), int(folder.name)
+    for conversion in _stored_folders(STORED):
+        for attempt in _stored_folders(f"{STORED}/{conversion}"):
+            yield uuid.UUID(conversion), int(attempt)
+
+
+def _stored_folders(folder: str) -> list[str]:
+    try:
+        return default_storage.listdir(folder)[0]
+    except FileNotFoundError:
+        return []
+
+
 def _remove_stored(folder: str) -> None:
     try:
         folders, names = default_storage.listdir(folder)
@@ -85,19 +101,3 @@ def _remove_stored(folder: str) -> None:
     for name in folders:
         _remove_stored(f"{folder}/{name}")
     default_storage.delete(folder)
-
-
-def conversions_with_files() -> set[uuid.UUID]:
-    """Ids of the conversions that have a work folder or stored files."""
-    names = {path.name for path in work_root().glob("*") if path.is_dir()}
-    with suppress(FileNotFoundError):
-        names.update(default_storage.listdir(STORED)[0])
-    return {uuid.UUID(name) for name in names}
-
-
-def stored_attempts(conversion_id: uuid.UUID) -> list[int]:
-    """Numbers of the attempts that have stored files."""
-    try:
-        return [int(name) for name in default_storage.listdir(stored_folder(conversion_id))[0]]
-    except FileNotFoundError:
-        return []

@@ -13,7 +13,6 @@ from rq.command import send_stop_job_command
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.queue import Queue
 from rq.registry import clean_registries
-from rq.serializers import JSONSerializer
 from rq.worker import Worker
 from rq.worker_registration import clean_worker_registry
 
@@ -24,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 
 def get_queue() -> Queue:
-    """The queue of conversions. JSON, because unpickling would turn a Redis write into code."""
-    return django_rq.get_queue(QUEUE, serializer=JSONSerializer, commit_mode="auto")
+    """The queue of conversions; callers choose the moment, after their transaction."""
+    return django_rq.get_queue(QUEUE, commit_mode="auto")
 
 
 def enqueue(conversion_id: uuid.UUID) -> bool:

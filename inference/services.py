@@ -1,19 +1,18 @@
 """What members and reviewers do with conversions. What workers write is in `attempts`."""
 
-import uuid
 from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from inference import files, queue
+from inference import queue
 from inference.engine.convert import ConversionSettings, estimate
 from inference.engine.errors import EngineError
 from inference.engine.video.probe import VideoInfo
 from inference.errors import ConversionBusy, ConversionRefused
 from inference.models import Conversion, Mode, Review
-from inference.states import State, transition
+from inference.states import ACTIVE, State, transition
 from videos.models import Video
 
 # An hour of result at 60 frames per second; on a CPU that is days of work.
@@ -55,16 +54,16 @@ def conversion_cancel(*, conversion: Conversion) -> None:
     Raises:
         ConversionBusy: it has already ended.
     """
-    # A worker may take or give back the row between two looks at it; the next look sees that.
-    for _ in range(3):
+    while True:
         conversion.refresh_from_db(fields=("state", "attempt"))
         if conversion.state == State.CANCELLING:
             break
-        if conversion.state not in (State.QUEUED, State.RUNNING):
+        if conversion.state not in ACTIVE:
             raise ConversionBusy("already_ended", "This conversion has already ended.")
-        waiting = conversion.state == State.QUEUED
-        to = State.CANCELLED if waiting else State.CANCELLING
-        if transition(conversion.pk, attempt=conversion.attempt, to=to):
+        old = State(conversion.state)
+        new = State.CANCELLED if old is State.QUEUED else State.CANCELLING
+        # Not applied where a worker took the row, or let go of it, since we looked: look again.
+        if transition(conversion.pk, attempt=conversion.attempt, old=old, new=new):
             break
     transaction.on_commit(partial(queue.stop, conversion.pk))
     conversion.refresh_from_db()
@@ -74,12 +73,6 @@ def conversion_cancel(*, conversion: Conversion) -> None:
 def conversion_delete(*, conversion: Conversion) -> None:
     """Deletes a conversion and its files, stopping it first where it runs."""
     conversion.delete()
-
-
-def conversion_forget(*, conversion_id: uuid.UUID) -> None:
-    """Stops and cleans up after a row that is gone, however it was deleted."""
-    queue.stop(conversion_id)
-    files.discard(conversion_id)
 
 
 @transaction.atomic

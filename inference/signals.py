@@ -7,11 +7,11 @@ from django.db import transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
-from inference import services
+from inference.attempts import forget
 from inference.models import Conversion
 
 
 @receiver(post_delete, sender=Conversion)
-def forget(instance: Conversion, **_: Any) -> None:
+def conversion_deleted(instance: Conversion, **_: Any) -> None:
     """Once the deletion is committed."""
-    transaction.on_commit(partial(services.conversion_forget, conversion_id=instance.pk))
+    transaction.on_commit(partial(forget, instance.pk))

@@ -31,19 +31,24 @@ class State(models.TextChoices):
 ACTIVE = frozenset({State.QUEUED, State.RUNNING, State.CANCELLING})
 FINAL = frozenset(State) - ACTIVE
 
-# From which states each state may be entered. RUNNING -> QUEUED is a lost attempt given back.
-SOURCES: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.RUNNING}),
-    State.RUNNING: frozenset({State.QUEUED}),
-    State.CANCELLING: frozenset({State.RUNNING}),
-    State.SUCCEEDED: frozenset({State.RUNNING}),
-    State.FAILED: frozenset({State.RUNNING}),
-    State.CANCELLED: frozenset({State.QUEUED, State.CANCELLING}),
-}
+# RUNNING -> QUEUED is an attempt given back, because its worker was lost or shut down.
+LEGAL = frozenset(
+    {
+        (State.QUEUED, State.RUNNING),
+        (State.QUEUED, State.CANCELLED),
+        (State.RUNNING, State.QUEUED),
+        (State.RUNNING, State.CANCELLING),
+        (State.RUNNING, State.SUCCEEDED),
+        (State.RUNNING, State.FAILED),
+        (State.CANCELLING, State.CANCELLED),
+    }
+)
 
 
-def transition(conversion_id: uuid.UUID, *, attempt: int, to: State, **changes: Any) -> bool:
-    """Moves a conversion to another state if that is legal, together with other columns.
+def transition(
+    conversion_id: uuid.UUID, *, attempt: int, old: State, new: State, **changes: Any
+) -> bool:
+    """Moves a conversion from one state to another, together with other columns.
 
     One conditional UPDATE on (id, attempt, state) decides, so of two callers one wins. Entering
     `RUNNING` starts the next attempt: whoever still writes for the one before changes nothing.
@@ -51,20 +56,25 @@ def transition(conversion_id: uuid.UUID, *, attempt: int, to: State, **changes: 
     Args:
         conversion_id: the row.
         attempt: the attempt the caller knows of; any other is no longer, or not yet, current.
-        to: the state to enter.
+        old: the state the caller believes it is in.
+        new: the state to enter.
         changes: columns to set in the same UPDATE.
 
     Returns:
-        Whether the row changed. False when it is gone, in a state from which `to` cannot be
-        entered, or in another attempt.
+        Whether the row changed. False when it is gone, in another state or in another attempt.
+
+    Raises:
+        ValueError: nothing ever goes from `old` to `new`.
     """
     # Imported here because the model names its states by this module.
     from inference.models import Conversion
 
+    if (old, new) not in LEGAL:
+        raise ValueError(f"a conversion never goes from {old} to {new}")
     now = timezone.now()
-    if to is State.RUNNING:
+    if new is State.RUNNING:
         changes |= {"attempt": attempt + 1, "started_at": now, "heartbeat_at": now}
-    elif to in FINAL:
+    elif new in FINAL:
         changes |= {"finished_at": now}
-    row = Conversion.objects.filter(pk=conversion_id, attempt=attempt, state__in=SOURCES[to])
-    return row.update(state=to, **changes) == 1
+    row = Conversion.objects.filter(pk=conversion_id, attempt=attempt, state=old)
+    return row.update(state=new, **changes) == 1

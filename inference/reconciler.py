@@ -1,0 +1,80 @@
+"""Brings rows, queue and files back into agreement after something died.
+
+Runs every few seconds in the supervisor and on demand as `manage.py reconcile`. Everything here
+may run at any moment, twice at once, or not at all for an hour, and change nothing it should not.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from inference import files, queue
+from inference.attempts import LOST_AFTER_SECONDS, WORKER_LOST, Attempt
+from inference.models import Conversion
+from inference.states import State
+
+MAX_LOSSES = 2  # a third worker lost to the same conversion is its own doing
+
+# A row this young is still being handed to the queue by whoever queued it.
+ENQUEUE_AFTER = timedelta(seconds=10)
+
+# The states in which the current attempt's files are in use.
+KEEPS_FILES = frozenset({State.RUNNING, State.CANCELLING, State.SUCCEEDED})
+
+logger = logging.getLogger(__name__)
+
+
+def reconcile(*, lost_after: timedelta = timedelta(seconds=LOST_AFTER_SECONDS)) -> None:
+    """One round.
+
+    Args:
+        lost_after: age of the last heartbeat from which an attempt counts as lost; zero where
+            it is known that no worker runs.
+    """
+    _end_lost_attempts(timezone.now() - lost_after)
+    try:
+        queue.clean()
+        _enqueue_forgotten()
+    except RedisError as error:
+        logger.warning("The queue is away; what is queued waits: %s", error)
+
+
+def _end_lost_attempts(silent_since: datetime) -> None:
+    silent = Conversion.objects.filter(
+        state__in=(State.RUNNING, State.CANCELLING), heartbeat_at__lte=silent_since
+    )
+    for pk, number, losses in silent.values_list("pk", "attempt", "losses"):
+        attempt = Attempt(pk, number)
+        if losses < MAX_LOSSES:
+            attempt.give_back(lost=True)
+        else:
+            attempt.fail(*WORKER_LOST)
+        attempt.close()
+        logger.warning("Attempt %d was lost, %d before it", number, losses, extra={"job": pk})
+
+
+def _enqueue_forgotten() -> None:
+    old_enough = timezone.now() - ENQUEUE_AFTER
+    waiting = Conversion.objects.filter(state=State.QUEUED, created_at__lte=old_enough)
+    waiting_ids = waiting.order_by("created_at").values_list("pk", flat=True)
+    known = queue.known_ids() if waiting_ids else set()
+    for conversion_id in waiting_ids:
+        if conversion_id not in known and queue.enqueue(conversion_id):
+            logger.info("Back on the queue", extra={"job": conversion_id})
+
+
+def remove_orphans() -> None:
+    """Removes files of rows that are gone, and of attempts that ended without a result.
+
+    Looks at every stored file, so it is for now and then.
+    """
+    found = set(
+        files.attempts_with_files()
+    )  # before the rows, for each row is older than its files
+    rows = Conversion.objects.values_list("pk", "attempt", "state")
+    keep = {(pk, attempt) for pk, attempt, state in rows.iterator() if state in KEEPS_FILES}
+    for conversion_id, attempt in found - keep:
+        files.discard(conversion_id, attempt)
+        logger.info("Removed files of attempt %d", attempt, extra={"job": conversion_id})

@@ -1,0 +1,146 @@
+"""The worker: takes ids from the queue and has its warm child convert them, one at a time."""
+
+import logging
+import threading
+import time
+import uuid
+from typing import Any, ClassVar
+
+from django.db import DatabaseError, close_old_connections, connections
+from redis.exceptions import RedisError
+from rq.executions import Execution
+from rq.job import Job
+from rq.queue import Queue
+from rq.worker import Worker, WorkerStatus
+
+from inference.attempts import HEARTBEAT_SECONDS, OUT_OF_MEMORY, WORKER_LOST, Attempt
+from inference.child import Child, ChildDied
+from inference.queue import get_queue
+
+# How long the child may take to stop by itself, which keeps the model warm, before it is killed.
+GRACE_SECONDS = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+class ConversionWorker(Worker):
+    """An RQ worker whose work horse stays alive between jobs.
+
+    RQ runs the task in this process, which claims the row, hands the attempt to the child and
+    watches: it heartbeats for it into the row and Redis, passes on a stop, and settles the row
+    when the child dies. So the child knows nothing of Redis, and one process keeps the books.
+    """
+
+    _current: ClassVar["ConversionWorker | None"] = None
+
+    def __init__(self) -> None:
+        queue = get_queue()
+        # The time to live tells how long a killed worker still counts as listening: 90 s.
+        super().__init__(
+            [queue],
+            connection=queue.connection,
+            job_class=queue.job_class,
+            queue_class=type(queue),
+            serializer=queue.serializer,
+            worker_ttl=30,
+            job_monitoring_interval=15,
+        )
+        self._child: Child | None = None
+        self._stopping = threading.Event()
+        self._at_work: tuple[Job, Execution] | None = None
+
+    @classmethod
+    def current(cls) -> "ConversionWorker":
+        """The worker that this process is."""
+        if cls._current is None:
+            raise RuntimeError("conversions run in a worker: start one with manage.py worker")
+        return cls._current
+
+    def work(self, *args: Any, **kwargs: Any) -> bool:
+        """As in RQ; the model loads meanwhile, and the child ends with it."""
+        type(self)._current = self
+        self._warm_child()
+        try:
+            return bool(super().work(*args, **kwargs))
+        finally:
+            type(self)._current = None
+            if self._child is not None:
+                self._child.kill()
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Runs the task here, for the child does the heavy part."""
+        self._stopping.clear()
+        close_old_connections()
+        execution = self.prepare_execution(job)
+        self._at_work = job, execution
+        self.perform_job(job, queue, execution)
+        self._stopped_job_id = None
+        self.set_state(WorkerStatus.IDLE)
+        if not self._stop_requested:
+            self._warm_child()
+
+    def kill_horse(self, *_: Any) -> None:
+        """RQ's stop command, in its listening thread; the main thread does it."""
+        self._stopping.set()
+
+    def convert(self, conversion_id: uuid.UUID) -> None:
+        """Runs one conversion to its end, whichever that is."""
+        log = logging.LoggerAdapter(logger, {"job": conversion_id})
+        attempt = Attempt.claim(conversion_id)
+        if attempt is None:
+            log.info("Nothing to do: no longer waiting")
+            return
+        log.info("Attempt %d begins", attempt.number)
+        child = self._warm_child()
+        try:
+            child.begin(attempt)
+            self._watch(child, attempt)
+        except ChildDied as death:
+            log.error("The child died: %s", death)
+            attempt.fail(*(OUT_OF_MEMORY if death.for_memory else WORKER_LOST))
+        finally:
+            if child.busy:
+                child.kill()
+            # Nobody has ended it where this worker shuts down or was told to drop it.
+            if attempt.give_back():
+                log.info("Given back to the queue")
+            attempt.close()
+
+    def _warm_child(self) -> Child:
+        if self._child is None or not self._child.is_alive():
+            self._child = Child()
+        return self._child
+
+    def _watch(self, child: Child, attempt: Attempt) -> None:
+        """Returns when the child is done, or is to be killed."""
+        beat_at = redis_beat_at = time.monotonic()
+        kill_at: float | None = None
+        while not child.finished(within=0.1):
+            now = time.monotonic()
+            if self._stop_requested or (kill_at is not None and now >= kill_at):
+                return
+            if now >= beat_at:
+                beat_at = now + HEARTBEAT_SECONDS
+                if not self._heartbeat(attempt):
+                    self._stopping.set()
+            if now >= redis_beat_at:
+                redis_beat_at = now + self.job_monitoring_interval
+                self._heartbeat_to_redis()
+            if self._stopping.is_set() and kill_at is None:
+                child.stop()
+                kill_at = now + GRACE_SECONDS
+
+    def _heartbeat(self, attempt: Attempt) -> bool:
+        try:
+            return attempt.heartbeat()
+        except DatabaseError:
+            logger.warning("No heartbeat: the database is away", exc_info=True)
+            connections.close_all()
+            return True
+
+    def _heartbeat_to_redis(self) -> None:
+        assert self._at_work is not None
+        try:
+            self.maintain_heartbeats(*self._at_work)
+        except RedisError as error:
+            logger.warning("No heartbeat to Redis: %s", error)

@@ -1,0 +1,282 @@
+"""Runs the whole site on one machine: queue server, web server, workers, reconciler.
+
+One thread starts every child and starts again what dies, later each time. Each child leads a
+process group of its own, so that a Ctrl-C in the terminal reaches only the supervisor, and gets a
+SIGTERM from the kernel should the supervisor be killed.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import close_old_connections
+
+from inference.processes import die_with_parent, kill_group
+from inference.queue import workers_listening
+from inference.reconciler import reconcile, remove_orphans
+from slomo_site import datadir, valkey
+
+HOST = "127.0.0.1"
+RECONCILE_SECONDS = 20
+ORPHANS_SECONDS = 3600
+STOP_SECONDS = 5.0  # for the children to end by themselves; then again for the queue server
+LONGEST_PAUSE = 30.0  # seconds between two starts of a child that keeps dying
+STEADY_SECONDS = 60  # a child that lived this long starts again without delay
+
+logger = logging.getLogger(__name__)
+
+
+class SupervisorError(Exception):
+    """The site cannot be started; the message says why and what to do."""
+
+
+@dataclass
+class _Child:
+    name: str
+    command: list[str]
+    pass_fds: tuple[int, ...] = ()
+    process: "subprocess.Popen[bytes] | None" = None
+    started: float = 0.0
+    failures: int = 0
+    start_at: float = field(default_factory=time.monotonic)
+
+
+class Supervisor:
+    """The running site. A context manager: `with Supervisor(port=0) as site: … site.url`.
+
+    Args:
+        port: of the web server on this machine; 0 takes any free one.
+        workers: how many conversions run at a time; 0 leaves them to other machines.
+        say: told what a person at the terminal should know.
+    """
+
+    def __init__(
+        self, *, port: int = 8000, workers: int = 1, say: Callable[[str], None] = print
+    ) -> None:
+        self._port = port
+        self._workers = workers
+        self._say = say
+        self._data_dir = Path(settings.SLOMO_DATA_DIR)
+        self._logs = self._data_dir / "logs"
+        self._embedded = not settings.REDIS_URL
+        self._children: list[_Child] = []
+        self._resources = contextlib.ExitStack()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> "Supervisor":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Address of the site, without a slash at the end."""
+        return f"http://{HOST}:{self._port}"
+
+    def start(self) -> None:
+        """Takes the data folder, brings the database up to date and starts everything.
+
+        Raises:
+            SupervisorError: the data folder or the port is taken.
+        """
+        try:
+            lock = self._lock()
+            listener = self._listen()
+            self._logs.mkdir(mode=0o700, exist_ok=True)
+            call_command("migrate", verbosity=0, interactive=False)
+            self._plan(lock, listener)
+        except BaseException:
+            self._resources.close()
+            raise
+        for work in (self._keep_children, self._keep_order):
+            thread = threading.Thread(target=work)
+            thread.start()
+            self._threads.append(thread)
+
+    def wait_until_ready(self, timeout: float = 120.0) -> None:
+        """Returns once pages are served and every worker listens.
+
+        Raises:
+            SupervisorError: that does not happen in `timeout` seconds, or a child keeps dying.
+        """
+        deadline = time.monotonic() + timeout
+        while not (self._answers() and workers_listening() >= self._workers):
+            failing = next((child for child in self._children if child.failures > 2), None)
+            if failing or time.monotonic() > deadline:
+                what = f"{failing.name} keeps ending" if failing else "it takes too long"
+                raise SupervisorError(f"The site does not start: {what}. See {self._logs}.")
+            time.sleep(0.1)
+
+    def wait(self) -> None:
+        """Returns after `request_stop`."""
+        while not self._stopping.wait(1):
+            pass
+
+    def request_stop(self) -> None:
+        """Has everything end; safe in a signal handler. `stop` does that and waits."""
+        self._stopping.set()
+
+    def stop(self) -> None:
+        """Ends every child, within some ten seconds, and lets go of the data folder."""
+        self.request_stop()
+        for thread in self._threads:
+            thread.join()
+        self._resources.close()
+
+    # Getting hold of things
+
+    def _lock(self) -> IO[str]:
+        """Holds the data folder against a second supervisor."""
+        lock = self._resources.enter_context((self._data_dir / "supervisor.lock").open("a"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SupervisorError(
+                f"Slomo is already running on the data folder {self._data_dir}. Stop it first, or "
+                "choose another folder with SLOMO_DATA_DIR."
+            ) from None
+        return lock
+
+    def _listen(self) -> socket.socket:
+        """The web server's socket, held here so that the address outlives its restarts."""
+        listener = self._resources.enter_context(socket.socket())
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, self._port))
+        except OSError:
+            raise SupervisorError(
+                f"Port {self._port} is in use. Choose another with --port, or 0 for any."
+            ) from None
+        listener.listen(128)
+        self._port = listener.getsockname()[1]
+        return listener
+
+    def _plan(self, lock: IO[str], listener: socket.socket) -> None:
+        if self._embedded:
+            command = valkey.command(
+                socket=datadir.queue_socket(self._data_dir), folder=self._data_dir / "valkey"
+            )
+            # It keeps the lock too: a supervisor that was killed leaves the folder taken until
+            # its queue server is gone.
+            self._children.append(_Child("valkey", command, pass_fds=(lock.fileno(),)))
+        gunicorn = [sys.executable, "-m", "gunicorn", "slomo_site.wsgi"]
+        gunicorn += ["--bind", f"fd://{listener.fileno()}", "--worker-class", "gthread"]
+        gunicorn += ["--threads", "8", "--graceful-timeout", "3", "--no-control-socket"]
+        self._children.append(_Child("web", gunicorn, pass_fds=(listener.fileno(),)))
+        worker = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"]
+        self._children += [_Child(f"worker-{i}", worker) for i in range(1, self._workers + 1)]
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    # The thread of the children. Theirs alone: the kernel ends them with the thread they are of.
+
+    def _keep_children(self) -> None:
+        servers = [child for child in self._children if child.name == "valkey"]
+        others = [child for child in self._children if child not in servers]
+        try:
+            for server in servers:
+                process = self._start(server)
+                valkey.wait_until_answers(datadir.queue_socket(self._data_dir), process)
+                # No worker of this queue outlived the last supervisor: what runs is lost.
+                reconcile(lost_after=timedelta(0))
+            while not self._stopping.is_set():
+                for child in servers + others:
+                    self._keep(child)
+                self._stopping.wait(0.2)
+        finally:
+            self._stopping.set()
+            self._end(others)
+            self._end(servers)
+
+    def _keep(self, child: _Child) -> None:
+        now = time.monotonic()
+        if child.process is None:
+            if now >= child.start_at:
+                self._start(child)
+        elif (code := child.process.poll()) is not None:
+            kill_group(child.process.pid)  # what it may have left behind
+            child.process = None
+            child.failures = 1 if now - child.started > STEADY_SECONDS else child.failures + 1
+            pause = min(LONGEST_PAUSE, 2.0 ** (child.failures - 1) - 1)
+            child.start_at = now + pause
+            self._say(
+                f"{child.name} ended (exit code {code}) and starts again"
+                f"{f' in {pause:.0f} s' if pause else ''}. See {self._log_of(child)}."
+            )
+
+    def _start(self, child: _Child) -> "subprocess.Popen[bytes]":
+        with self._log_of(child).open("ab") as log:
+            child.process = subprocess.Popen(
+                child.command,
+                cwd=settings.BASE_DIR,
+                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=child.pass_fds,
+                start_new_session=True,
+                preexec_fn=_as_child,
+            )
+        child.started = time.monotonic()
+        return child.process
+
+    def _log_of(self, child: _Child) -> Path:
+        return self._logs / f"{child.name}.log"
+
+    def _end(self, children: list[_Child]) -> None:
+        processes = [child.process for child in children if child.process is not None]
+        for process in processes:
+            process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+            kill_group(process.pid)
+            process.wait()
+
+    # The thread of the reconciler
+
+    def _keep_order(self) -> None:
+        orphans_at = time.monotonic()
+        while not self._stopping.wait(RECONCILE_SECONDS):
+            close_old_connections()
+            try:
+                reconcile()
+                if time.monotonic() >= orphans_at:
+                    orphans_at = time.monotonic() + ORPHANS_SECONDS
+                    remove_orphans()
+            except Exception:
+                logger.exception("The reconciler failed; the next round comes")
+
+
+def _as_child() -> None:
+    die_with_parent(signal.SIGTERM)
