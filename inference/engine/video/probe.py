@@ -261,8 +261,9 @@ def _check_pixels(width: int, height: int, limits: Limits) -> None:
 
 def _orientation(frame: av.VideoFrame) -> tuple[int, bool]:
     """Clockwise rotation in degrees, then whether to mirror, from the display matrix."""
-    data = frame.side_data.get("DISPLAYMATRIX")
-    if data is None:
+    try:
+        data = frame.side_data["DISPLAYMATRIX"]
+    except KeyError:
         return 0, False
     a, b, _, c, d = np.frombuffer(bytes(data), np.int32).tolist()[:5]
     if a * d - b * c == 0:
