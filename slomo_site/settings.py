@@ -9,9 +9,12 @@ a browser could not even sign in at http://localhost.
 from pathlib import Path
 from urllib.parse import quote
 
+import django_stubs_ext
 import environ
 
 from slomo_site import datadir
+
+django_stubs_ext.monkeypatch()  # so that `ModelAdmin[Video]` and the like mean something at run time
 
 env = environ.Env()
 
