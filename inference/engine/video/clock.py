@@ -60,10 +60,17 @@ def measure(ticks: Sequence[int], *, tick: Fraction, hints: Iterable[Fraction | 
 
 def _candidates(known: Iterable[Fraction], typical: Fraction) -> Iterator[Fraction]:
     """Rates to try: the container's, the standard ones near the typical step, the step itself."""
-    yield from known
-    near = [rate for rate in _STANDARD_RATES if abs(rate - typical) <= typical / 50]
-    yield from sorted(near, key=lambda rate: abs(rate - typical))
+    for rate in known:
+        # Matroska says 19001/317 where 60000/1001 is meant.
+        yield from _standards_near(rate, rate / 10_000)
+        yield rate
+    yield from _standards_near(typical, typical / 50)
     yield typical
+
+
+def _standards_near(rate: Fraction, tolerance: Fraction) -> list[Fraction]:
+    near = [standard for standard in _STANDARD_RATES if abs(standard - rate) <= tolerance]
+    return sorted(near, key=lambda standard: abs(standard - rate))
 
 
 def _steps(times: np.ndarray[tuple[int, ...], np.dtype[np.int64]], rate: Fraction) -> set[int]:

@@ -114,8 +114,7 @@ def _quantised(values: Array, offset: float, scale: float, format: FrameFormat) 
     codes = values * np.float32(scale)
     codes += np.float32(offset + 0.5)
     np.clip(codes, 0, 2**format.bit_depth - 1, out=codes)
-    # Truncation after adding a half: rounding.
-    return codes.astype(np.uint8) if format.bit_depth == 8 else codes.astype(np.uint16)
+    return codes.astype(format.dtype)  # truncation after adding a half: rounding
 
 
 def _luma(channels: Array | list[Array], weights: tuple[float, float, float]) -> Array:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Plane = npt.NDArray[np.unsignedinteger[Any]]
 Planes = tuple[Plane, ...]
 
 _NAME = re.compile(r"(?:gray|gbrp|yuv(?P<chroma>420|422|444)p)(?:(?P<depth>10|12)le)?$")
@@ -140,9 +140,9 @@ class FrameFormat:
         return int(self._match["depth"] or 8)
 
     @property
-    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+    def dtype(self) -> np.dtype[np.unsignedinteger[Any]]:
         """The array type of every plane."""
-        return np.uint8 if self.bit_depth == 8 else np.uint16
+        return np.dtype(np.uint8 if self.bit_depth == 8 else np.uint16)
 
     @property
     def chroma_shift(self) -> tuple[int, int]:

@@ -1,10 +1,11 @@
 """What a file is, found out before anything else touches it, and refused in plain words."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import av
 import numpy as np
@@ -261,9 +262,8 @@ def _check_pixels(width: int, height: int, limits: Limits) -> None:
 
 def _orientation(frame: av.VideoFrame) -> tuple[int, bool]:
     """Clockwise rotation in degrees, then whether to mirror, from the display matrix."""
-    try:
-        data = frame.side_data["DISPLAYMATRIX"]
-    except KeyError:
+    data = cast("Mapping[str, Any]", frame.side_data).get("DISPLAYMATRIX")
+    if data is None:
         return 0, False
     a, b, _, c, d = np.frombuffer(bytes(data), np.int32).tolist()[:5]
     if a * d - b * c == 0:

@@ -1,0 +1,177 @@
+"""Pictures out of a file, one at a time: upright, on an exact clock, otherwise untouched."""
+
+import itertools
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from inference.engine.video import source
+from inference.engine.video.colour import from_rgb, to_rgb
+from inference.engine.video.frames import Frame, Plane, Planes
+from inference.engine.video.probe import VideoInfo
+from inference.engine.video.working import as_format, source_format, working_format
+
+__all__ = ["Decoder", "decode", "working_format"]
+
+_INDEXED = ("mp4", "mov", "mkv", "webm")
+"""Containers in which seeking is worth trying: the others have no index."""
+_SEEK_MARGIN = 1
+"""Seconds to seek early: indexes go by decoding time, which runs ahead of presentation."""
+
+_Pictures = Iterator[tuple[Fraction, av.VideoFrame]]
+
+
+def decode(
+    path: Path,
+    info: VideoInfo,
+    *,
+    pixel_format: str,
+    start: Fraction | None = None,
+    end: Fraction | None = None,
+) -> "Decoder":
+    """Decode the video track.
+
+    Args:
+        pixel_format: of the planes to make, from `working_format`.
+        start, end: seconds of the file's clock. The frames run from the last one at or before
+            `start` to the first one at or after `end`, so that every time between has both its
+            neighbours.
+    """
+    return Decoder(path, info, pixel_format=pixel_format, start=start, end=end)
+
+
+class Decoder(Iterator[Frame]):
+    """An iterator over frames; closes its file when exhausted or by `close`.
+
+    Frames come with strictly increasing pts. Timestamps on a regular grid are freed of their
+    container's rounding. A frame without a timestamp follows its predecessor by one nominal
+    step; one that does not advance is dropped, as it could never be shown.
+
+    Attributes:
+        skipped: packets that could not be decoded, so far.
+        dropped: frames whose timestamp did not advance, so far.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        info: VideoInfo,
+        *,
+        pixel_format: str,
+        start: Fraction | None,
+        end: Fraction | None,
+    ) -> None:
+        self.skipped = 0
+        self.dropped = 0
+        self._path, self._info = path, info
+        self._stored = source_format(info)
+        self._target = as_format(self._stored, pixel_format, info)
+        self._frames = self._run(start, end)
+
+    def __next__(self) -> Frame:
+        return next(self._frames)
+
+    def close(self) -> None:
+        """Let go of the file; no more frames follow."""
+        self._frames.close()
+
+    def _run(self, start: Fraction | None, end: Fraction | None) -> Generator[Frame, None, None]:
+        for pts, picture in self._between(start, end):
+            yield Frame(pts, self._planes(picture))
+
+    def _between(self, start: Fraction | None, end: Fraction | None) -> _Pictures:
+        waiting = None
+        for pts, picture in self._from(start):
+            if start is not None and pts <= start:
+                waiting = (pts, picture)
+                continue
+            if waiting is not None:
+                yield waiting
+                waiting = None
+            yield pts, picture
+            if end is not None and pts >= end:
+                return
+        if waiting is not None:
+            yield waiting
+
+    def _from(self, start: Fraction | None) -> _Pictures:
+        """All pictures from `start` or earlier on."""
+        if start is None or start <= self._info.start or self._info.container not in _INDEXED:
+            yield from self._pictures(None)
+            return
+        pictures = self._pictures(start - _SEEK_MARGIN)
+        first = next(pictures, None)
+        if first is not None and first[0] <= start:
+            yield first
+            yield from pictures
+        else:  # the index misled us
+            yield from self._pictures(None)
+
+    def _pictures(self, seek: Fraction | None) -> _Pictures:
+        info = self._info
+        with source.open_source(self._path) as container:
+            stream = source.video_stream(container)
+            if stream is None or stream.time_base is None:
+                return
+            stream.thread_type = "AUTO"
+            tick, step, last = stream.time_base, 1 / info.frame_rate, None
+            if seek is not None:
+                container.seek(int(seek / tick), stream=stream)
+            for picture in self._decoded(container, stream):
+                if picture.pts is None:
+                    pts = info.start if last is None else last + step
+                else:
+                    pts = picture.pts * tick
+                    if info.on_grid:
+                        pts = info.start + round((pts - info.start) * info.frame_rate) * step
+                if last is not None and pts <= last:
+                    self.dropped += 1
+                    continue
+                last = pts
+                yield pts, picture
+
+    def _decoded(
+        self, container: av.container.InputContainer, stream: av.VideoStream
+    ) -> Iterator[av.VideoFrame]:
+        for packet in itertools.chain(source.packets(container, stream), [None]):
+            try:
+                yield from stream.decode(packet)
+            except av.FFmpegError:
+                self.skipped += 1
+
+    def _planes(self, picture: av.VideoFrame) -> Planes:
+        native = self._stored
+        if (
+            picture.format.name.replace("yuvj", "yuv") != native.pixel_format
+            or picture.width != native.width
+            or picture.height != native.height
+        ):
+            full = 2 if native.colour.range == "full" else 1
+            picture = picture.reformat(
+                width=native.width,
+                height=native.height,
+                format=native.pixel_format,
+                src_color_range=full,
+                dst_color_range=full,
+            )
+        planes = tuple(_array(plane, native.dtype) for plane in picture.planes)
+        target = replace(self._target, width=native.width, height=native.height)
+        if target.pixel_format != native.pixel_format:
+            planes = from_rgb(to_rgb(Frame(Fraction(0), planes), native), target)
+        return tuple(_upright(plane, self._info) for plane in planes)
+
+
+def _array(plane: av.video.plane.VideoPlane, dtype: np.dtype[np.unsignedinteger[Any]]) -> Plane:
+    """A copy of the plane without its padding."""
+    rows = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)[:, : plane.width]
+    return (rows[::-1] if plane.line_size < 0 else rows).copy()
+
+
+def _upright(plane: Plane, info: VideoInfo) -> Plane:
+    turned = np.rot90(plane, -info.rotation // 90)
+    return np.ascontiguousarray(turned[:, ::-1] if info.mirrored else turned)
