@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 
 
-class LowercaseEmailField(models.EmailField):
+class LowercaseEmailField(models.EmailField[str, str]):
     """An e-mail address kept and looked up in lower case: one person, one account."""
 
     def get_prep_value(self, value: Any) -> Any:

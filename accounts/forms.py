@@ -15,7 +15,7 @@ LIFETIMES = {
     "30": "30 days",
     "90": "90 days",
     "365": "1 year",
-    "": "Never",
+    "never": "Never",
 }
 
 
@@ -28,7 +28,7 @@ class NameForm(forms.Form):
         max_length=150,
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
-        help_text="Optional. Without it, pages show your email address.",
+        help_text="Without it, pages show your email address.",
     )
 
     def signup(self, request: HttpRequest, user: User) -> None:
@@ -50,13 +50,11 @@ class TokenForm(forms.Form):
         help_text="A token that only reads can list and download. One that writes can also "
         "upload, convert and delete.",
     )
-    lifetime = forms.ChoiceField(
-        choices=LIFETIMES.items(), initial="90", required=False, label="Expires after"
-    )
+    lifetime = forms.ChoiceField(choices=LIFETIMES.items(), initial="90", label="Expires after")
 
     def clean_lifetime(self) -> timedelta | None:
-        days = self.cleaned_data["lifetime"]
-        return timedelta(days=int(days)) if days else None
+        days: str = self.cleaned_data["lifetime"]
+        return timedelta(days=int(days)) if days.isdigit() else None
 
 
 class DeleteAccountForm(forms.Form):

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.fields import LowercaseEmailField
 
-DEFAULT_STORAGE_QUOTA = 20 * 10**9  # bytes
+DEFAULT_STORAGE_QUOTA = 20 * 1024**3  # bytes
 TOKEN_PREFIX = "slomo_"
 
 

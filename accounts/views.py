@@ -13,12 +13,19 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import services
 from accounts.errors import TooManyTokens
 from accounts.forms import DeleteAccountForm, TokenForm
+from accounts.models import User
+
+
+class MemberRequest(HttpRequest):
+    """What a view behind `login_required` gets."""
+
+    user: User
 
 
 @login_required
 @never_cache
 @require_http_methods(["GET", "POST"])
-def tokens(request: HttpRequest) -> HttpResponse:
+def tokens(request: MemberRequest) -> HttpResponse:
     """Lists the member's tokens and makes new ones; a new secret is shown in this answer only."""
     form = TokenForm(request.POST or None)
     secret = None
@@ -34,7 +41,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def token_revoke(request: HttpRequest, pk: UUID) -> HttpResponse:
+def token_revoke(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Ends one of the member's tokens."""
     token = get_object_or_404(request.user.api_tokens, pk=pk)
     services.token_revoke(token=token)
@@ -45,7 +52,7 @@ def token_revoke(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @never_cache
 @require_http_methods(["GET", "POST"])
-def account_delete(request: HttpRequest) -> HttpResponse:
+def account_delete(request: MemberRequest) -> HttpResponse:
     """Asks for the password, then deletes the account with all its videos."""
     form = DeleteAccountForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():

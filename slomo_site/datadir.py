@@ -1,5 +1,6 @@
 """The data folder: where everything that one installation keeps lies, and its secret key."""
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -46,8 +47,6 @@ def secret_key(data_dir: Path) -> str:
         with tempfile.NamedTemporaryFile("w", dir=data_dir, prefix=".secret_key-") as draft:
             draft.write(secrets.token_urlsafe(64))
             draft.flush()
-            try:
+            with contextlib.suppress(FileExistsError):
                 os.link(draft.name, path)  # temporary files are made with mode 600
-            except FileExistsError:
-                pass
     return path.read_text()

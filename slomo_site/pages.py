@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import services
 from accounts.forms import NameForm
+from accounts.views import MemberRequest
 from videos.selectors import room_of
 
 
@@ -21,7 +22,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def account(request: HttpRequest) -> HttpResponse:
+def account(request: MemberRequest) -> HttpResponse:
     """The member's name, address, password and storage."""
     user = request.user
     form = NameForm(request.POST or None, initial={"name": user.name})

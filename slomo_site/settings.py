@@ -14,7 +14,7 @@ import environ
 
 from slomo_site import datadir
 
-django_stubs_ext.monkeypatch()  # so that `ModelAdmin[Video]` and the like mean something at run time
+django_stubs_ext.monkeypatch()  # so that `ModelAdmin[Video]` and the like hold at run time
 
 env = environ.Env()
 
@@ -201,8 +201,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.NameForm"
 # "mandatory" is right where strangers can reach the site and mail goes out.
 ACCOUNT_EMAIL_VERIFICATION = env.str("ACCOUNT_EMAIL_VERIFICATION", default="optional")
-ACCOUNT_MAX_EMAIL_ADDRESSES = 2
-ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_MAX_EMAIL_ADDRESSES = 3
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Slomo: "

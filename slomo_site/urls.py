@@ -11,7 +11,7 @@ from slomo_site.health import healthz
 
 admin.site.site_header = admin.site.site_title = "Slomo"
 # Staff sign in where everyone does, behind the same rate limits.
-admin.site.login = secure_admin_login(admin.site.login)
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("", pages.home, name="home"),

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('email', accounts.fields.LowercaseEmailField(error_messages={'unique': 'There is already an account with this email address.'}, max_length=254, unique=True, verbose_name='email address')),
                 ('name', models.CharField(blank=True, max_length=150)),
-                ('storage_quota', models.PositiveBigIntegerField(default=20000000000, help_text="Bytes this member's videos may take together.")),
+                ('storage_quota', models.PositiveBigIntegerField(default=21474836480, help_text="Bytes this member's videos may take together.")),
                 ('is_staff', models.BooleanField(default=False, help_text='May open the site admin and review conversions.', verbose_name='staff')),
                 ('is_active', models.BooleanField(default=True, help_text='Untick instead of deleting to keep someone out.', verbose_name='active')),
                 ('date_joined', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
