@@ -193,24 +193,19 @@ class Interpolator:
         multiple = network.config.multiple
         padding = (0, -width % multiple, 0, -height % multiple)
         frame0, frame1 = F.pad(pair, padding, mode="replicate").split(1)
-        flow = network.flows(frame0, frame1)[-1]
-        agreement = _agreement(frame0, frame1, flow, network.config.flow_stride)
+        known = network.pair(frame0, frame1)
+        agreement = _agreement(frame0, frame1, known.flow, network.config.flow_stride)
         frames: list[Tensor] = []
         confidence: list[float] = []
         for start in range(0, len(timesteps), self._batch):
             times = torch.tensor(timesteps[start : start + self._batch], device=pair.device)
-            count = len(times)
-            made = network.synthesise(
-                frame0.expand(count, -1, -1, -1),
-                frame1.expand(count, -1, -1, -1),
-                flow.expand(count, -1, -1, -1),
-                times.view(-1, 1, 1, 1),
-            )
+            times = times.view(-1, 1, 1, 1)
+            made = network.synthesise(known.expand(len(times)), times)
             frames.append(made.frame[..., :height, :width])
             confidence += _confidence(
-                agreement, made.flow_t0, made.flow_t1, made.visibility0, times.view(-1, 1, 1, 1)
+                agreement, made.flow_t0, made.flow_t1, made.visibility0, times
             )
-        full = resize_flow(flow, network.config.flow_stride)
+        full = resize_flow(known.flow, network.config.flow_stride)
         everything = torch.cat(frames) if frames else pair.new_zeros(0, 3, height, width)
         return _Made(everything, confidence, full[0, :, :height, :width])
 

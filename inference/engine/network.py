@@ -209,6 +209,33 @@ class UNet(nn.Module):
         return _activate(x) if self.active_head else x
 
 
+class Pair(NamedTuple):
+    """Two frames and all that can be known of them before a timestep is.
+
+    Attributes:
+        frame0, frame1: (B, 3, H, W).
+        flows: what `SuperSloMo.flows` found, the last one being the result.
+        context: the part of the refinement U-Net's input that no timestep changes.
+    """
+
+    frame0: Tensor
+    frame1: Tensor
+    flows: list[Tensor]
+    context: Tensor
+
+    @property
+    def flow(self) -> Tensor:
+        """(B, 4, h, w): F01 and F10 in pixels of the frame, at 1 / flow_stride of its size."""
+        return self.flows[-1]
+
+    def expand(self, count: int) -> "Pair":
+        """One pair seen `count` times, without copying, to synthesise `count` times at once."""
+        frame0, frame1, flow, context = (
+            x.expand(count, -1, -1, -1) for x in (self.frame0, self.frame1, self.flow, self.context)
+        )
+        return Pair(frame0, frame1, [flow], context)
+
+
 class Synthesis(NamedTuple):
     """A synthesised frame and what it was made from; training needs all of it.
 
@@ -261,7 +288,18 @@ class SuperSloMo(nn.Module):
 
     def forward(self, frame0: Tensor, frame1: Tensor, timestep: Tensor) -> Synthesis:
         """Synthesise the frame at `timestep` (B, 1, 1, 1) between two frames (B, 3, H, W)."""
-        return self.synthesise(frame0, frame1, self.flows(frame0, frame1)[-1], timestep)
+        return self.synthesise(self.pair(frame0, frame1), timestep)
+
+    def pair(self, frame0: Tensor, frame1: Tensor) -> Pair:
+        """Everything about two frames (B, 3, H, W) that is done once for all times in between."""
+        stride = self.config.refine.stride
+        flows = self.flows(frame0, frame1)
+        parts = [
+            self._fold(frame0, stride),
+            self._fold(frame1, stride),
+            self._pool(flows[-1], stride),
+        ]
+        return Pair(frame0, frame1, flows, torch.cat(parts, dim=1))
 
     def flows(self, frame0: Tensor, frame1: Tensor) -> list[Tensor]:
         """The optical flow between two frames in both directions.
@@ -301,35 +339,29 @@ class SuperSloMo(nn.Module):
         correction = self.flow(torch.cat(parts, dim=1))
         return F.pixel_shuffle(correction, stride // config.flow_stride)
 
-    def synthesise(
-        self, frame0: Tensor, frame1: Tensor, flow: Tensor, timestep: Tensor
-    ) -> Synthesis:
+    def synthesise(self, pair: Pair, timestep: Tensor) -> Synthesis:
         """The frame at a time between two frames whose flow is known.
 
         Args:
-            frame0, frame1: (B, 3, H, W).
-            flow: the last of `flows(frame0, frame1)`.
+            pair: from `pair`.
             timestep: (B, 1, 1, 1), strictly between 0 and 1.
         """
         config = self.config
         stride = config.refine.stride
-        flow01, flow10 = flow[:, :2], flow[:, 2:]
-        flow_t0, flow_t1 = intermediate_flows(flow01, flow10, timestep)
+        frame0, frame1, flow = pair.frame0, pair.frame1, pair.flow
+        flow_t0, flow_t1 = intermediate_flows(flow[:, :2], flow[:, 2:], timestep)
         first0 = backward_warp(frame0, resize_flow(flow_t0, config.flow_stride))
         first1 = backward_warp(frame1, resize_flow(flow_t1, config.flow_stride))
 
         parts = [
-            self._fold(frame0, stride),
-            self._fold(frame1, stride),
-            self._pool(flow01, stride),
-            self._pool(flow10, stride),
+            pair.context,
             self._pool(flow_t1, stride),
             self._pool(flow_t0, stride),
             self._fold(first1, stride),
             self._fold(first0, stride),
         ]
         if config.sees_timestep:
-            parts.append(timestep.to(parts[0].dtype).expand_as(parts[0][:, :1]))
+            parts.append(timestep.to(pair.context.dtype).expand_as(pair.context[:, :1]))
         flow_head, visibility_head, residual_head = self.refine(torch.cat(parts, dim=1)).split(
             self._heads, dim=1
         )

@@ -16,15 +16,20 @@ from torch import Tensor
 
 
 @lru_cache(maxsize=8)
-def _pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
-    """Pixel coordinates (1, 2, H, W), x then y; cached, since every warp of a clip needs them."""
+def _identity_grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where each pixel is in grid_sample's range -1..1, and that range's length of one pixel.
+
+    Returns:
+        (1, H, W, 2) and (2,), x then y; cached, since every warp of a clip needs them.
+    """
     # A tensor made inside inference mode could not be reused by a later training step.
     with torch.inference_mode(False), torch.no_grad():
-        ys = torch.arange(height, dtype=torch.float32, device=device)
-        xs = torch.arange(width, dtype=torch.float32, device=device)
-        return torch.stack(
-            (xs[None, :].expand(height, width), ys[:, None].expand(height, width))
-        ).unsqueeze(0)
+        # A size of 1 has no extent: any coordinate will do.
+        pixel = torch.tensor([2.0 / max(width - 1, 1), 2.0 / max(height - 1, 1)])
+        ys = torch.arange(height, dtype=torch.float64) * (2.0 / max(height - 1, 1)) - 1.0
+        xs = torch.arange(width, dtype=torch.float64) * (2.0 / max(width - 1, 1)) - 1.0
+        grid = torch.stack((xs.expand(height, width), ys[:, None].expand(height, width)), dim=-1)
+        return grid[None].float().to(device), pixel.to(device)
 
 
 def backward_warp(image: Tensor, flow: Tensor) -> Tensor:
@@ -42,17 +47,13 @@ def backward_warp(image: Tensor, flow: Tensor) -> Tensor:
         (B, C, H, W) float32.
     """
     height, width = image.shape[-2:]
-    where = _pixel_grid(height, width, image.device) + flow
-    # grid_sample maps -1..1 to 0..size-1. A size of 1 has no extent: any coordinate will do.
-    scale = torch.tensor(
-        [2.0 / max(width - 1, 1), 2.0 / max(height - 1, 1)], device=image.device
-    ).view(1, 2, 1, 1)
-    grid = (where * scale - 1.0).permute(0, 2, 3, 1)
+    identity, pixel = _identity_grid(height, width, image.device)
+    grid = torch.addcmul(identity, flow.permute(0, 2, 3, 1), pixel)
     sampled = F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=True)
     # Normalised float32 coordinates miss pixel centres by up to 2e-4 px at a width of 3840. Where
     # nothing moves there is nothing to interpolate, so the pixel is taken as it is.
-    still = (flow == 0).all(dim=1, keepdim=True)
-    return torch.where(still, image, sampled)
+    moves = torch.logical_or(flow[:, :1], flow[:, 1:])
+    return torch.where(moves, sampled, image)
 
 
 def intermediate_flows(flow01: Tensor, flow10: Tensor, timestep: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ from inference.engine.train.losses import VggPerceptual, total_loss
 
 log = logging.getLogger(__name__)
 
-LOG_EVERY = 20
+LOG_EVERY = 25
 SAVE_EVERY = 250
 HOLDOUT_TRIPLETS = 24
 

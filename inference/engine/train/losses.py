@@ -28,14 +28,14 @@ def total_loss(
         The loss, and the synthesised frames (B, 3, H, W), detached.
     """
     frame0, truth, frame1 = batch["frames"].unbind(1)
-    flows = network.flows(frame0, frame1)
-    made = network.synthesise(frame0, frame1, flows[-1], batch["timestep"])
+    pair = network.pair(frame0, frame1)
+    made = network.synthesise(pair, batch["timestep"])
     loss = weights.reconstruction * F.l1_loss(made.frame, truth)
     if weights.laplacian:
         loss = loss + weights.laplacian * laplacian(made.frame, truth)
     if perceptual is not None and weights.perceptual:
         loss = loss + weights.perceptual * perceptual(made.frame, truth)
-    flow = flows[-1]
+    flow = pair.flow
     if weights.warping:
         full = resize_flow(flow, network.config.flow_stride)
         warping = (
@@ -51,7 +51,7 @@ def total_loss(
     if weights.smoothness:
         loss = loss + weights.smoothness * smoothness(flow)
     if weights.flow:
-        loss = loss + weights.flow * flow_error(flows, batch["flow"], batch["has_flow"])
+        loss = loss + weights.flow * flow_error(pair.flows, batch["flow"], batch["has_flow"])
     return loss, made.frame.detach()
 
 

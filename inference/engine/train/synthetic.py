@@ -50,7 +50,7 @@ class Motion:
 
 def random_motion(random: np.random.Generator, crop: int) -> Motion:
     """Slow motions are as common as fast ones: the shift's length is skewed towards zero."""
-    length = MAX_SHIFT * random.random() ** 1.5
+    length = MAX_SHIFT * random.random() ** 2.5
     direction = random.uniform(0, 2 * np.pi)
     return Motion(
         centre=(crop * random.uniform(0.2, 0.8), crop * random.uniform(0.2, 0.8)),
