@@ -18,11 +18,6 @@ from inference.engine.video.working import as_format, source_format, working_for
 
 __all__ = ["Decoder", "decode", "working_format"]
 
-_INDEXED = ("mp4", "mov", "mkv", "webm")
-"""Containers in which seeking is worth trying: the others have no index."""
-_SEEK_MARGIN = 1
-"""Seconds to seek early: indexes go by decoding time, which runs ahead of presentation."""
-
 _Pictures = Iterator[tuple[Fraction, av.VideoFrame]]
 
 
@@ -101,12 +96,12 @@ class Decoder(Iterator[Frame]):
 
     def _from(self, start: Fraction | None) -> _Pictures:
         """All pictures from `start` or earlier on."""
-        if start is None or start <= self._info.start or self._info.container not in _INDEXED:
+        if start is None or start <= self._info.start:
             yield from self._pictures(None)
             return
-        pictures = self._pictures(start - _SEEK_MARGIN)
+        pictures = self._pictures(start)
         first = next(pictures, None)
-        if first is not None and first[0] <= start:
+        if first is not None and (first[0] <= start or first[0] == self._info.start):
             yield first
             yield from pictures
         else:  # the index misled us
@@ -121,7 +116,7 @@ class Decoder(Iterator[Frame]):
             stream.thread_type = "AUTO"
             tick, step, last = stream.time_base, 1 / info.frame_rate, None
             if seek is not None:
-                container.seek(int(seek / tick), stream=stream)
+                source.seek(container, seek)
             for picture in self._decoded(container, stream):
                 if picture.pts is None:
                     pts = info.start if last is None else last + step

@@ -6,7 +6,9 @@ by name, with the file protocol alone and with decoders from a list.
 """
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import av
 from av.container import InputContainer
@@ -30,6 +32,8 @@ VIDEO_DECODERS = frozenset(_VIDEO_DECODERS.split(","))
 MAX_PIXELS = 4096 * 4096
 KNOWN_CONTAINERS = "MP4, MOV, MKV, WebM, AVI, MPEG, TS, FLV, WMV and OGV"
 
+Media = TypeVar("Media", av.VideoStream, av.AudioStream)
+
 _TS_PACKET, _M2TS_PACKET = 188, 192
 _HEAD = 2 * _M2TS_PACKET + 5
 _MAGIC = {
@@ -47,7 +51,10 @@ _DEMUXERS = {
     "ogv": "ogg",
 }
 _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
-_RESET = 1.0
+_INDEXED = ("mov", "matroska")
+_SEEK_MARGIN = 1
+"""Seconds to seek early: indexes go by decoding time, which runs ahead of presentation."""
+_RESET = 1
 """A decoding time that jumps back by more seconds than this starts a new clock."""
 
 
@@ -118,9 +125,15 @@ def audio_stream(container: InputContainer) -> av.AudioStream | None:
     return min(streams, key=lambda s: Disposition.default not in s.disposition, default=None)
 
 
-def packets(
-    container: InputContainer, stream: av.VideoStream
-) -> Iterator["av.Packet[av.VideoStream]"]:
+def seek(container: InputContainer, time: Fraction) -> bool:
+    """Go to a keyframe some time before `time`, in seconds; False if the file has no index."""
+    if container.format.name not in _INDEXED:
+        return False
+    container.seek(int((time - _SEEK_MARGIN) * av.time_base))
+    return True
+
+
+def packets(container: InputContainer, stream: Media) -> Iterator["av.Packet[Media]"]:
     """The stream's packets, in the file's order, on one continuous clock.
 
     Recordings joined end to end (MPEG transport streams above all) restart their clock; here
