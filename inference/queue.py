@@ -44,7 +44,7 @@ def enqueue(conversion_id: uuid.UUID) -> bool:
             failure_ttl=3600,
         )
     except RedisError as error:
-        logger.warning("Conversion %s stays queued in the database: %s", conversion_id, error)
+        logger.warning("Stays queued in the database: %s", error, extra={"job": conversion_id})
         return False
     return True
 
@@ -58,17 +58,16 @@ def stop(conversion_id: uuid.UUID) -> None:
         queue = get_queue()
         send_stop_job_command(queue.connection, str(conversion_id), queue.serializer)
     except (NoSuchJobError, InvalidJobOperation):
-        logger.info("Conversion %s is not in a worker's hands", conversion_id)
+        logger.info("No worker has it", extra={"job": conversion_id})
     except RedisError as error:
-        logger.warning("Conversion %s could not be stopped through Redis: %s", conversion_id, error)
+        logger.warning("No stop through Redis: %s", error, extra={"job": conversion_id})
 
 
 def known_ids() -> set[uuid.UUID]:
     """Ids that wait in Redis or that a worker holds. Raises RedisError when Redis is away."""
     queue = get_queue()
-    waiting = [*queue.get_job_ids(), *queue.intermediate_queue.get_job_ids()]
     started = queue.started_job_registry.get_job_ids(cleanup=False)
-    return {uuid.UUID(job_id) for job_id in (*waiting, *started)}
+    return {uuid.UUID(job_id) for job_id in (*queue.get_job_ids(), *started)}
 
 
 def clean() -> None:

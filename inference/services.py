@@ -12,7 +12,7 @@ from inference.engine.errors import EngineError
 from inference.engine.video.probe import VideoInfo
 from inference.errors import ConversionBusy, ConversionRefused
 from inference.models import Conversion, Mode, Review
-from inference.states import ACTIVE, State, transition
+from inference.states import State, transition
 from videos.models import Video
 
 # An hour of result at 60 frames per second; on a CPU that is days of work.
@@ -54,19 +54,19 @@ def conversion_cancel(*, conversion: Conversion) -> None:
     Raises:
         ConversionBusy: it has already ended.
     """
-    while True:
-        conversion.refresh_from_db(fields=("state", "attempt"))
-        if conversion.state == State.CANCELLING:
-            break
-        if conversion.state not in ACTIVE:
+    conversion.refresh_from_db()
+    while conversion.state != State.CANCELLING:
+        if not conversion.is_active:
             raise ConversionBusy("already_ended", "This conversion has already ended.")
         old = State(conversion.state)
         new = State.CANCELLED if old is State.QUEUED else State.CANCELLING
+        applied = transition(conversion.pk, attempt=conversion.attempt, old=old, new=new)
         # Not applied where a worker took the row, or let go of it, since we looked: look again.
-        if transition(conversion.pk, attempt=conversion.attempt, old=old, new=new):
-            break
-    transaction.on_commit(partial(queue.stop, conversion.pk))
-    conversion.refresh_from_db()
+        conversion.refresh_from_db()
+        if applied:
+            if new is State.CANCELLING:
+                transaction.on_commit(partial(queue.stop, conversion.pk))
+            return
 
 
 @transaction.atomic

@@ -1,0 +1,135 @@
+"""Runs one attempt at a conversion; the part of the worker that touches the model.
+
+Lives in the worker's child. Every outcome ends in the row: a result, or a code and a sentence.
+"""
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.db import DatabaseError, close_old_connections, connections
+
+from inference import files
+from inference.attempts import OUT_OF_MEMORY, Attempt
+from inference.engine import presentation
+from inference.engine.convert import ConversionReport, ConversionSettings, Progress, convert
+from inference.engine.errors import Cancelled, EngineError
+from inference.engine.interpolator import Interpolator
+from inference.models import Conversion
+
+INTERNAL_ERROR = (
+    "internal_error",
+    "Something went wrong on our side. The details are in the log; please tell whoever runs this "
+    "site.",
+)
+
+# Progress reaches the row at most this often: every write locks the whole of an SQLite database.
+PROGRESS_SECONDS = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+@functools.cache
+def interpolator() -> Interpolator:
+    """The model, loaded once in the life of the process."""
+    return Interpolator()
+
+
+def warm_up() -> None:
+    """Loads the model ahead of the first conversion, which otherwise reports the failure."""
+    try:
+        interpolator()
+    except Exception:
+        logger.exception("The model could not be loaded")
+
+
+def run(attempt: Attempt, *, should_stop: Callable[[], bool]) -> None:
+    """Converts and publishes, or records why not; once it should stop, returns soon.
+
+    Args:
+        attempt: one that has been claimed.
+        should_stop: asked between frames.
+    """
+    log = logging.LoggerAdapter(logger, {"job": attempt.conversion_id})
+    close_old_connections()
+    try:
+        _convert_and_publish(attempt, _Reporter(attempt, should_stop))
+    except Cancelled:
+        log.info("Stopped")
+    except Conversion.DoesNotExist:
+        log.info("Deleted meanwhile")
+    except EngineError as error:
+        log.info("Refused: %s: %s", error.code, error.message)
+        attempt.fail(error.code, error.message)
+    except MemoryError:
+        log.exception("Out of memory")
+        attempt.fail(*OUT_OF_MEMORY)
+    except Exception:
+        log.exception("Failed")
+        attempt.fail(*INTERNAL_ERROR)
+
+
+class _Reporter:
+    """Carries progress into the row, and learns there too that the attempt should stop."""
+
+    def __init__(self, attempt: Attempt, should_stop: Callable[[], bool]) -> None:
+        self._attempt = attempt
+        self._asked_to_stop = should_stop
+        self._lost = False
+        self._next = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + PROGRESS_SECONDS
+        try:
+            self._lost = not self._attempt.heartbeat(
+                stage=progress.stage,
+                frames_done=progress.frames_done,
+                frames_total=progress.frames_total,
+                frames_per_second=progress.new_frames_per_second,
+                seconds_left=progress.seconds_left,
+            )
+        except DatabaseError:
+            logger.warning("Progress could not be written", exc_info=True)
+            connections.close_all()
+
+    def should_stop(self) -> bool:
+        """Asked for, or the row is no longer this attempt's."""
+        return self._lost or self._asked_to_stop()
+
+
+def _convert_and_publish(attempt: Attempt, reporter: _Reporter) -> None:
+    conversion = Conversion.objects.select_related("video").get(pk=attempt.conversion_id)
+    settings = ConversionSettings.from_dict(conversion.settings)
+    model = interpolator()
+    with files.work_folder(attempt.conversion_id, attempt.number) as folder:
+        source = files.local_copy(conversion.video.file, folder)
+        made = {
+            "result": folder / f"result.{settings.container}",
+            "frame_map": folder / "frames.json",
+        }
+        report = convert(
+            source,
+            made["result"],
+            settings,
+            model,
+            on_progress=reporter,
+            should_cancel=reporter.should_stop,
+            frame_map=made["frame_map"],
+        )
+        names = {
+            column: files.store(path, attempt.conversion_id, attempt.number)
+            for column, path in made.items()
+        }
+    attempt.succeed(
+        **names, **_figures(report), model_name=model.weights_name, model_digest=model.digest
+    )
+
+
+def _figures(report: ConversionReport) -> dict[str, Any]:
+    return {"report": report.to_dict()}
