@@ -131,7 +131,9 @@ def _flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
     """DRF's nested details as one list of sentences for each dotted field name."""
     if isinstance(detail, Mapping):
         nested = ((f"{path}.{key}" if path else str(key), value) for key, value in detail.items())
-        return {name: errors for key, value in nested for name, errors in _flatten(value, key).items()}
+        return {
+            name: errors for key, value in nested for name, errors in _flatten(value, key).items()
+        }
     if isinstance(detail, list) and any(isinstance(item, Mapping | list) for item in detail):
         return _flatten({str(i): item for i, item in enumerate(detail) if item}, path)
     errors = detail if isinstance(detail, list) else [detail]
