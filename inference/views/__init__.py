@@ -1,0 +1,1 @@
+"""The pages, JSON and media of conversions."""

@@ -1,0 +1,69 @@
+/**
+ * Which frame a video shows, and how to go to another one exactly.
+ *
+ * The video has a constant rate R, so frame k is on screen from k/R to (k+1)/R. A seek to the
+ * middle of that interval cannot land on a neighbour however the browser rounds; what really is on
+ * screen is read back with requestVideoFrameCallback.
+ */
+export class FramePosition {
+  #video;
+  #rate;
+  #count;
+  #onChange;
+  #wanted = null;
+
+  /** @param {{rate: number, count: number, onChange: (frame: number) => void}} options */
+  constructor(video, { rate, count, onChange }) {
+    this.#video = video;
+    this.#rate = rate;
+    this.#count = count;
+    this.#onChange = onChange;
+    this.current = 0;
+    video.addEventListener("seeked", () => this.#seekWanted());
+    if ("requestVideoFrameCallback" in video) {
+      const shown = (_now, { mediaTime }) => {
+        this.#report(Math.round(mediaTime * this.#rate));
+        video.requestVideoFrameCallback(shown);
+      };
+      video.requestVideoFrameCallback(shown);
+    } else {
+      const estimate = () => this.#report(Math.floor(video.currentTime * this.#rate + 0.001));
+      video.addEventListener("timeupdate", estimate);
+      video.addEventListener("seeked", estimate);
+    }
+  }
+
+  /** The frame asked for last, while the browser is still on its way there. */
+  get target() {
+    return this.#wanted ?? this.current;
+  }
+
+  /** Pauses on frame `index`, clamped to the clip. Quick calls merge: the last one wins. */
+  goTo(index) {
+    this.#video.pause();
+    const frame = this.#clamp(index);
+    const busy = this.#video.seeking;
+    this.#wanted = frame;
+    if (!busy) this.#seekWanted();
+  }
+
+  #seekWanted() {
+    if (this.#wanted === null) return;
+    const time = (this.#wanted + 0.5) / this.#rate;
+    if (Math.abs(this.#video.currentTime - time) < 0.25 / this.#rate) {
+      this.#report(this.#wanted);
+      this.#wanted = null;
+    } else {
+      this.#video.currentTime = time;
+    }
+  }
+
+  #report(frame) {
+    this.current = this.#clamp(frame);
+    this.#onChange(this.current);
+  }
+
+  #clamp(frame) {
+    return Math.min(Math.max(frame, 0), this.#count - 1);
+  }
+}
