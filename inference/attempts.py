@@ -95,9 +95,3 @@ class Attempt:
     def _leave(self, old: State, new: State, **changes: Any) -> bool:
         changes |= {"stage": "", "seconds_left": None}
         return transition(self.conversion_id, attempt=self.number, old=old, new=new, **changes)
-
-
-def forget(conversion_id: uuid.UUID) -> None:
-    """Stops and cleans up after a conversion whose row is gone, however it was deleted."""
-    queue.stop(conversion_id)
-    files.discard(conversion_id)

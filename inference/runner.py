@@ -68,8 +68,9 @@ def run(attempt: Attempt, *, should_stop: Callable[[], bool]) -> None:
         log.exception("Out of memory")
         attempt.fail(*OUT_OF_MEMORY)
     except Exception:
-        log.exception("Failed")
-        attempt.fail(*INTERNAL_ERROR)
+        # Where the row was deleted or cancelled, its files may have vanished under the work.
+        level = logging.ERROR if attempt.fail(*INTERNAL_ERROR) else logging.INFO
+        log.log(level, "Failed", exc_info=True)
 
 
 class _Reporter:

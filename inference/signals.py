@@ -7,11 +7,13 @@ from django.db import transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
-from inference.attempts import forget
+from inference import files, queue
 from inference.models import Conversion
 
 
 @receiver(post_delete, sender=Conversion)
 def conversion_deleted(instance: Conversion, **_: Any) -> None:
-    """Once the deletion is committed."""
-    transaction.on_commit(partial(forget, instance.pk))
+    """Stops it and removes its files, once the deletion is committed."""
+    if instance.is_active:
+        transaction.on_commit(partial(queue.stop, instance.pk))
+    transaction.on_commit(partial(files.discard, instance.pk))
