@@ -95,7 +95,7 @@ class Interpolator:
         self.device = device
         self.precision = precision
         self.seconds = 0.0
-        self._network = network.to(device=device, memory_format=torch.channels_last)
+        self._network = network.place(device)
         # Only the convolutions: everything between them stays in float32.
         self._network.flow.to(PRECISIONS[precision])
         self._network.refine.to(PRECISIONS[precision])
@@ -192,7 +192,7 @@ class Interpolator:
         height, width = pair.shape[-2:]
         multiple = network.config.multiple
         padding = (0, -width % multiple, 0, -height % multiple)
-        frame0, frame1 = F.pad(pair, padding, mode="replicate").split(1)
+        frame0, frame1 = F.pad(pair, padding, mode="replicate").chunk(2)
         known = network.pair(frame0, frame1)
         agreement = _agreement(frame0, frame1, known.flow, network.config.flow_stride)
         frames: list[Tensor] = []

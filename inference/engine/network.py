@@ -108,8 +108,8 @@ class NetworkConfig:
         """Frame heights and widths must be multiples of this; the interpolator pads to it."""
         if self.pyramid_levels == 1:
             # As published: every stage halves exactly.
-            return max(u.stride * 2 ** (len(u.widths) - 1) for u in (self.flow, self.refine))
-        return max(self.flow.stride * 2 ** (self.pyramid_levels - 1), self.refine.stride)
+            return max(u.stride << (len(u.widths) - 1) for u in (self.flow, self.refine))
+        return max(self.flow.stride << (self.pyramid_levels - 1), self.refine.stride)
 
 
 PUBLISHED = NetworkConfig(
@@ -390,6 +390,10 @@ class SuperSloMo(nn.Module):
         if factor > 1:
             flow = F.avg_pool2d(flow, factor)
         return flow.to(self.flow.conv1.weight.dtype)
+
+    def place(self, device: str | torch.device) -> "SuperSloMo":
+        """Move to a device, in the memory layout the convolutions are fast in."""
+        return self.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def initialise(self, generator: torch.Generator | None = None) -> None:
         """Draw fresh weights for training.

@@ -56,7 +56,7 @@ class Trainer:
         self.step = 0
         self.network = SuperSloMo(config.network_config)
         self.network.initialise(torch.Generator().manual_seed(config.seed))
-        self.network.to(self.device, memory_format=torch.channels_last)
+        self.network.place(self.device)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(),
@@ -104,7 +104,7 @@ class Trainer:
         """A copy of the network with the averaged weights, in evaluation mode."""
         network = SuperSloMo(self.config.network_config)
         network.load_state_dict(self.average)
-        return network.to(self.device, memory_format=torch.channels_last).eval()
+        return network.place(self.device).eval()
 
     def save(self) -> None:
         """Write the state to resume from, and the weights as they are now."""
@@ -151,7 +151,7 @@ class Trainer:
         with torch.autocast(self.device.type, half):
             loss, made = total_loss(self.network, batch, config.losses, self.perceptual)
         self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.unscale_(self.optimiser)
         if config.clip:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip, foreach=True)
@@ -174,7 +174,7 @@ class Trainer:
             prefetch_factor=4 if self.workers else None,
             pin_memory=self.device.type == "cuda",
         )
-        return iter(loader)  # type: ignore[arg-type]
+        return iter(loader)
 
     def _perceptual(self) -> VggPerceptual | None:
         if not self.config.losses.perceptual:

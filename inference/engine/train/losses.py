@@ -68,7 +68,7 @@ def flow_error(flows: list[Tensor], truth: Tensor, known: Tensor) -> Tensor:
         truth: (B, 4, H, W), pixels of the frame.
         known: (B, 1, 1, 1), 1 where the truth is one.
     """
-    total = truth.new_zeros(())
+    total = torch.zeros((), device=truth.device)
     for level, flow in enumerate(reversed(flows)):
         factor = truth.shape[-1] // flow.shape[-1]
         error = 2**level * flow - F.avg_pool2d(truth, factor)
@@ -80,16 +80,16 @@ def flow_error(flows: list[Tensor], truth: Tensor, known: Tensor) -> Tensor:
 
 def laplacian(image: Tensor, truth: Tensor, levels: int = 5) -> Tensor:
     """L1 between Laplacian pyramids; coarse levels count more, as they hold fewer pixels."""
-    total = image.new_zeros(())
+    total = torch.zeros((), device=image.device)
     difference = image - truth  # the pyramid is linear, so the difference's pyramid is enough
     for level in range(levels):
         coarse = F.avg_pool2d(difference, 2)
         detail = difference - F.interpolate(
             coarse, size=difference.shape[-2:], mode="bilinear", align_corners=False
         )
-        total = total + 2**level * detail.abs().mean()
+        total = total + float(2**level) * detail.abs().mean()
         difference = coarse
-    return total + 2**levels * difference.abs().mean()
+    return total + float(2**levels) * difference.abs().mean()
 
 
 class VggPerceptual(torch.nn.Module):
@@ -103,6 +103,8 @@ class VggPerceptual(torch.nn.Module):
         weights = tv.models.VGG16_Weights.IMAGENET1K_V1
         features = tv.models.vgg16(weights=weights).features
         self.features = features[:22].eval().requires_grad_(False)  # up to conv4_3
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
 
