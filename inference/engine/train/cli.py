@@ -1,12 +1,14 @@
 """`python -m inference.engine train`: run or resume a training."""
 
 import argparse
+import json
 import logging
 import time
 from pathlib import Path
 
 import torch
 
+from inference.engine import weights
 from inference.engine.train import config as configs
 from inference.engine.train.clips import open_packed, pack
 from inference.engine.train.loop import Trainer
@@ -28,6 +30,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, help="stop, resumable, after this long")
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples")
     parser.add_argument("--threads", type=int, help="CPU threads of the network")
+    parser.add_argument(
+        "--publish",
+        type=Path,
+        metavar="SCORES",
+        help="train no more: make the run's weights the default, with `evaluate --json`'s scores",
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser
 
@@ -48,5 +56,16 @@ def main(argv: list[str]) -> int:
         device=options.device,
         workers=options.workers,
     )
-    trainer.train(until=until)
+    if options.publish:
+        summaries = json.loads(options.publish.read_text())
+        if isinstance(summaries, dict):
+            summaries = [summaries]
+        weights.save(
+            trainer.averaged(),
+            weights.DEFAULT,
+            training=trainer.summary(),
+            scores={s["folder"]: {"triplets": s["triplets"], **s["model"]} for s in summaries},
+        )
+    else:
+        trainer.train(until=until)
     return 0
