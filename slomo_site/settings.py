@@ -109,6 +109,9 @@ RQ_QUEUES = {
     }
 }
 
+# django-rq's own admin pages need inline scripts, and would change jobs behind the rows' backs.
+RQ_SHOW_ADMIN_LINK = False
+
 # Rate limits are counted in the cache. One web process can count in memory; several, which is
 # when there is a Redis of one's own, share that.
 if REDIS_URL:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from allauth.account.urls import urlpatterns as allauth_urls
 from django.contrib.auth import get_user
 from django.core import mail
 from django.core.cache import cache
@@ -161,6 +162,35 @@ def test_asking_for_resets_too_often_is_refused(client: Client, member: User) ->
     answers = [client.post(url, {"email": member.email}).status_code for _ in range(6)]
     assert answers == [302] * 5 + [429]
     assert len(mail.outbox) == 5
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_no_address_of_the_sign_in_fails(client: Client, member: User, signed_in: bool) -> None:
+    if signed_in:
+        sign_in(client, member.email, PASSWORD)
+    for pattern in allauth_urls:
+        arguments = dict.fromkeys(pattern.pattern.regex.groupindex, "1-a")
+        response = client.get(reverse(pattern.name, kwargs=arguments))
+        assert response.status_code in (200, 302), pattern.name
+
+
+def test_the_limits_count_in_redis_as_well(
+    client: Client, member: User, valkey_server: str, settings: Any
+) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": valkey_server,
+            "OPTIONS": {"serializer": "slomo_site.cache.JSONSerializer"},
+        }
+    }
+    for _ in range(5):
+        sign_in(client, member.email, "a-guess")
+    sign_in(client, member.email, PASSWORD)
+    assert not get_user(client).is_authenticated
+    cache.clear()
+    sign_in(client, member.email, PASSWORD)
+    assert get_user(client) == member
 
 
 @pytest.mark.parametrize(
