@@ -8,4 +8,5 @@ class AccountsConfig(AppConfig):
     verbose_name = "Members"
 
     def ready(self) -> None:
-        from accounts import schema  # noqa: F401  (describes our token in the OpenAPI schema)
+        # The first describes our token in the OpenAPI schema, the second connects the receivers.
+        from accounts import schema, signals  # noqa: F401

@@ -57,6 +57,11 @@ def token_used(*, token: ApiToken) -> None:
     ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
 
 
+def tokens_revoke(*, user: User) -> None:
+    """Ends every token of the member at once."""
+    user.api_tokens.all().delete()
+
+
 def token_revoke(*, token: ApiToken) -> None:
     """Ends the token at once."""
     token.delete()

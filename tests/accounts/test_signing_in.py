@@ -125,6 +125,7 @@ def test_a_forged_forwarding_header_does_not_reset_the_count(client: Client, mem
 def test_a_forgotten_password_is_replaced_through_the_mailed_link(
     client: Client, member: User
 ) -> None:
+    member.api_tokens.create(name="made by an intruder", digest="0" * 64)
     client.post(reverse("account_reset_password"), {"email": member.email})
     (message,) = mail.outbox
     assert message.to == [member.email]
@@ -136,6 +137,7 @@ def test_a_forgotten_password_is_replaced_through_the_mailed_link(
     )
     sign_in(client, member.email, "b-new-secret")
     assert get_user(client) == member
+    assert not member.api_tokens.exists()
     assert "no longer works" in Client().get(link[1], follow=True).content.decode()
 
 
