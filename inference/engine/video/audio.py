@@ -5,6 +5,7 @@ Sound that is missing, damaged or foreign never fails a conversion. It is left o
 """
 
 import contextlib
+import errno
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from inference.engine.video import source
 from inference.engine.video.stretch import Stretcher
 
 Packet: TypeAlias = "av.Packet[av.AudioStream]"
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _COPYABLE = {
     "mp4": {"aac", "mp3", "ac3", "eac3", "opus", "alac"},
@@ -89,7 +92,13 @@ class AudioTrack:
     def advance(self, until: Fraction | None) -> None:
         """Write the sound up to output time `until` in seconds; all that is left for None."""
         while self._next is not None and (until is None or _time(self._next) <= until):
-            self._output.mux(self._next)
+            try:
+                self._output.mux(self._next)
+            except av.FFmpegError as error:
+                if error.errno in FULL_DISK:
+                    raise
+                self._end_early()
+                return
             self._next = self._pull()
 
     def close(self) -> None:
@@ -154,8 +163,12 @@ class AudioTrack:
         try:
             return next(self._packets, None)
         except av.FFmpegError:
-            self.outcome = AudioOutcome(self.outcome.action, "The sound is damaged and ends early.")
+            self._end_early()
             return None
+
+    def _end_early(self) -> None:
+        self._next = None
+        self.outcome = AudioOutcome(self.outcome.action, "The sound is damaged and ends early.")
 
 
 def _extent(container: InputContainer, stream: av.AudioStream) -> tuple[Fraction, Fraction]:

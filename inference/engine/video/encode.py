@@ -1,7 +1,6 @@
 """Pictures into a file: at a constant rate, each at its exact time, with their colour tags."""
 
 import contextlib
-import errno
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,16 +10,35 @@ import av
 import numpy as np
 
 from inference.engine.errors import EngineError
-from inference.engine.video.audio import AudioOutcome, AudioPlan, AudioTrack
+from inference.engine.video.audio import FULL_DISK, AudioOutcome, AudioPlan, AudioTrack
 from inference.engine.video.codecs import CODECS, ENCODABLE
 from inference.engine.video.frames import FrameFormat, Plane, Planes
 
-__all__ = ["ENCODABLE", "Encoder"]
+__all__ = ["ENCODABLE", "Encoder", "check_encodable"]
 
 _MUXERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm"}
-_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_UNORDERED = 2
+"""x265 leaves the times of so few pictures unset; they can only be in order."""
 _SOUND_LEAD = Fraction(1, 2)
 """Sound is written this many seconds ahead of the picture, as encoders hold pictures back."""
+
+
+def check_encodable(format: FrameFormat, *, codec: str, container: str) -> None:
+    """Raise EngineError `encoder_refused`, naming the way out, if the three don't go together."""
+    if container not in ENCODABLE[codec]:
+        allowed = " or ".join(ENCODABLE[codec])
+        raise EngineError(
+            "encoder_refused", f"{codec} video goes into {allowed}, not into {container}."
+        )
+    # VP9 and AV1 leave the pixel shape to the container, and FFmpeg's Matroska writer takes it
+    # from a field that PyAV cannot set.
+    square = format.sample_aspect_ratio == 1
+    if container in ("mkv", "webm") and codec in ("vp9", "av1") and not square:
+        raise EngineError(
+            "encoder_refused",
+            f"This video has pixels that are not square, which {codec} in {container} cannot "
+            "say. Choose MP4.",
+        )
 
 
 class Encoder:
@@ -49,10 +67,7 @@ class Encoder:
         container: str,
         audio: AudioPlan | None = None,
     ) -> None:
-        if container not in ENCODABLE[codec]:
-            raise EngineError(
-                "encoder_refused", f"{codec} video cannot be put into a {container} file."
-            )
+        check_encodable(format, codec=codec, container=container)
         self.frames = 0
         self._format, self._codec, self._tick = format, codec, 1 / rate
         self._even = CODECS[codec].even_sizes
@@ -104,7 +119,11 @@ class Encoder:
     def close(self) -> None:
         """Finish the file."""
         try:
-            self._output.mux(self._stream.encode(None))
+            packets = self._stream.encode(None)
+            if self._codec == "hevc" and self.frames <= _UNORDERED:
+                for at, packet in enumerate(packets):
+                    packet.pts = packet.dts = at
+            self._output.mux(packets)
             self._sound.advance(None)
             self._output.close()
         except av.FFmpegError as error:
@@ -152,7 +171,7 @@ class Encoder:
             context.codec_tag = "hvc1"  # Apple players know no other
 
     def _refuse(self, error: av.FFmpegError, code: str) -> NoReturn:
-        if error.errno in _FULL_DISK:
+        if error.errno in FULL_DISK:
             raise EngineError(
                 "disk_full", "The disk is full: free some space, then start again."
             ) from error
