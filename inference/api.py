@@ -1,13 +1,16 @@
 """Conversions for programs: ask for one, poll it, download what it made."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -24,12 +27,36 @@ from inference.serializers import (
     QualitySerializer,
 )
 from videos.models import Video
+from videos.serializers import ErrorSerializer
+
+NOT_FOUND = OpenApiResponse(ErrorSerializer, "There is no such thing, or it is not yours.")
+REFUSED = OpenApiResponse(ErrorSerializer, "The reason, as a code and a sentence.")
+ENDED = OpenApiResponse(ErrorSerializer, "It has already ended.")
+
+
+class FirstRenderer(DefaultContentNegotiation):
+    """Answers whatever Accept says: errors are JSON, and a file is the type it is."""
+
+    def select_renderer(
+        self,
+        request: HttpRequest,
+        renderers: Iterable[BaseRenderer],
+        format_suffix: str | None = None,
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
 
 
 @extend_schema_view(
     list=extend_schema(summary="Your conversions, newest first"),
-    retrieve=extend_schema(summary="One conversion and how far it is"),
-    destroy=extend_schema(summary="Delete a conversion with its files; stops it if it runs"),
+    retrieve=extend_schema(
+        summary="One conversion and how far it is",
+        responses={200: ConversionSerializer, 404: NOT_FOUND},
+    ),
+    destroy=extend_schema(
+        summary="Delete a conversion with its files; stops it if it runs",
+        responses={204: None, 404: NOT_FOUND},
+    ),
 )
 class ConversionViewSet(
     mixins.ListModelMixin,
@@ -42,6 +69,7 @@ class ConversionViewSet(
     queryset = Conversion.objects.none()
     serializer_class = ConversionSerializer
     lookup_value_converter = "uuid"
+    content_negotiation_class = FirstRenderer
 
     def get_queryset(self) -> ConversionQuerySet:
         return Conversion.objects.visible_to(self.request.user).select_related("video")
@@ -49,7 +77,7 @@ class ConversionViewSet(
     @extend_schema(
         summary="Queue a conversion",
         request=ConversionRequest,
-        responses={201: ConversionSerializer},
+        responses={201: ConversionSerializer, 400: REFUSED, 404: NOT_FOUND},
     )
     def create(self, request: Request) -> Response:
         video, mode, settings = self._wish(request)
@@ -60,14 +88,18 @@ class ConversionViewSet(
     @extend_schema(
         summary="What a conversion would make, without queueing it",
         request=ConversionRequest,
-        responses=ForecastSerializer,
+        responses={200: ForecastSerializer, 400: REFUSED, 404: NOT_FOUND},
     )
     @action(detail=False, methods=["post"])
     def estimate(self, request: Request) -> Response:
         video, _, settings = self._wish(request)
         return Response(forecast(video=video, settings=settings).to_dict())
 
-    @extend_schema(summary="Stop a conversion", request=None, responses=ConversionSerializer)
+    @extend_schema(
+        summary="Stop a conversion",
+        request=None,
+        responses={200: ConversionSerializer, 404: NOT_FOUND, 409: ENDED},
+    )
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: UUID) -> Response:
         conversion = self.get_object()
@@ -76,7 +108,7 @@ class ConversionViewSet(
 
     @extend_schema(
         summary="The resulting video; understands Range",
-        responses={(200, "video/mp4"): OpenApiTypes.BINARY, 404: OpenApiResponse()},
+        responses={(200, "video/mp4"): OpenApiTypes.BINARY, 404: NOT_FOUND},
     )
     @action(detail=True)
     def file(self, request: Request, pk: UUID) -> HttpResponseBase:
@@ -84,13 +116,15 @@ class ConversionViewSet(
 
     @extend_schema(
         summary="The frame map: where every frame of the result comes from",
-        responses={(200, "application/json"): OpenApiTypes.OBJECT, 404: OpenApiResponse()},
+        responses={(200, "application/json"): OpenApiTypes.OBJECT, 404: NOT_FOUND},
     )
     @action(detail=True, url_path="frame-map")
     def frame_map(self, request: Request, pk: UUID) -> HttpResponseBase:
         return serve_file(request._request, self.get_object(), Kind.MAP)
 
-    @extend_schema(summary="How good the result is", responses=QualitySerializer)
+    @extend_schema(
+        summary="How good the result is", responses={200: QualitySerializer, 404: NOT_FOUND}
+    )
     @action(detail=True)
     def quality(self, request: Request, pk: UUID) -> Response:
         return Response(QualitySerializer(self.get_object()).data)

@@ -30,8 +30,8 @@ _FILES = {
     Kind.PREVIEW: ("preview", "preview"),
 }
 
-CONTENT_TYPES = {
-    **files.CONTENT_TYPES,
+# Beside the videos' own types.
+_CONTENT_TYPES = {
     ".json": "application/json",
     ".vtt": "text/vtt; charset=utf-8",
     ".gif": "image/gif",
@@ -48,11 +48,11 @@ def serve_file(
     """
     column, name = _FILES[kind]
     file: FieldFile = getattr(conversion, column)
-    suffix = PurePath(file.name or "").suffix
+    own_type = _CONTENT_TYPES.get(PurePath(file.name or "").suffix)
     return serve(
         request,
         file,
-        content_type=CONTENT_TYPES.get(suffix, "application/octet-stream"),
+        content_type=own_type or files.content_type(file),
         filename=files.download_name(f"{conversion.video.title} {name}", file),
         as_attachment=as_attachment,
     )

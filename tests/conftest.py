@@ -130,6 +130,9 @@ def _wait_for_valkey(url: str, server: "subprocess.Popen[bytes]") -> None:
 
 # People
 
+# Hashing slowly on purpose is right for real passwords; here it was most of the suite's time.
+django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
 
 @pytest.fixture
 def member(db: None) -> AbstractBaseUser:
