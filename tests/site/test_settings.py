@@ -81,3 +81,31 @@ def test_the_queue_socket_of_a_deep_data_folder_gets_a_short_path_of_its_own(
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     longest = datadir.queue_socket(Path("/") / ("d" * 200))
     assert len(os.fsencode(longest)) <= datadir.LONGEST_SOCKET_PATH
+
+
+def test_behind_https_plain_http_is_sent_on_and_cookies_are_secure(tmp_path: Path) -> None:
+    visit = """
+from django.test import Client
+client = Client(headers={"host": "slomo.example"})
+print(client.get("/account/login/")["Location"])
+page = client.get("/account/login/", headers={"x-forwarded-proto": "https"})
+print(page["Strict-Transport-Security"])
+print(page.cookies["csrftoken"]["secure"])
+print(client.get("/healthz").status_code)
+"""
+    done = manage(
+        "shell",
+        "--no-imports",
+        "-c",
+        visit,
+        data_dir=tmp_path / "data",
+        SLOMO_HTTPS="1",
+        SLOMO_TRUSTED_PROXIES="1",
+        ALLOWED_HOSTS="slomo.example",
+    )
+    assert done.stdout.splitlines() == [
+        "https://slomo.example/account/login/",
+        "max-age=31536000; includeSubDomains; preload",
+        "True",
+        "200",
+    ], done.stderr
