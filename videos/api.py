@@ -90,6 +90,7 @@ class VideoViewSet(
         for _, reason in self.upload_handler.refused:
             raise reason
         form.is_valid(raise_exception=True)
+        assert request.user.is_authenticated  # the permissions of every view here
         video = services.video_create(
             owner=request.user,
             upload=form.validated_data["file"],

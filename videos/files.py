@@ -8,34 +8,26 @@ from django.core.files.storage import Storage
 from django.db import transaction
 from django.db.models.fields.files import FieldFile
 
-# Containers the probe accepts: the suffix we store and offer a file under, and the content type
-# we serve it with. Neither ever comes from the user.
-SUFFIXES = {
-    "mp4": ".mp4",
-    "mov": ".mov",
-    "matroska": ".mkv",
-    "webm": ".webm",
-    "avi": ".avi",
-    "mpegts": ".ts",
-    "ogg": ".ogv",
-    "flv": ".flv",
-}
+# What we serve a file as, by the suffix we stored it under, which for videos is the probe's name
+# of the container. Neither ever comes from the user.
 CONTENT_TYPES = {
-    ".mp4": "video/mp4",
-    ".mov": "video/quicktime",
-    ".mkv": "video/x-matroska",
-    ".webm": "video/webm",
-    ".avi": "video/x-msvideo",
-    ".ts": "video/mp2t",
-    ".ogv": "video/ogg",
-    ".flv": "video/x-flv",
-    ".jpg": "image/jpeg",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "mkv": "video/x-matroska",
+    "webm": "video/webm",
+    "avi": "video/x-msvideo",
+    "ts": "video/mp2t",
+    "mpeg": "video/mpeg",
+    "flv": "video/x-flv",
+    "wmv": "video/x-ms-wmv",
+    "ogv": "video/ogg",
+    "jpg": "image/jpeg",
 }
 
 
 def content_type(file: FieldFile) -> str:
     """The content type to serve `file` with, from our own list by the suffix we gave it."""
-    return CONTENT_TYPES.get(_suffix(file), "application/octet-stream")
+    return CONTENT_TYPES.get(_suffix(file).lstrip("."), "application/octet-stream")
 
 
 def download_name(title: str, file: FieldFile) -> str:

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from videos import sandbox
 from videos.errors import UploadRefused
-from videos.files import SUFFIXES
+from videos.files import CONTENT_TYPES
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Probed:
     """A file that is a video: its facts (`VideoInfo.to_dict()`), checked, and its poster (JPEG)."""
 
     info: dict[str, Any]
-    suffix: str
+    container: str
     duration: float
     width: int
     height: int
@@ -69,9 +69,11 @@ def probe(path: Path) -> Probed:
 
 def _checked(info: dict[str, Any], poster: bytes) -> Probed:
     """The facts in our own types: what a child says that read a hostile file is a claim."""
+    if info["container"] not in CONTENT_TYPES:
+        raise ValueError(f"unknown container {info['container']!r}")
     return Probed(
         info=info,
-        suffix=SUFFIXES[info["container"]],
+        container=info["container"],
         duration=float(Fraction(info["duration"])),
         width=int(info["width"]),
         height=int(info["height"]),

@@ -5,14 +5,16 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from videos.models import Video
+from videos.models import Tag, Video
 from videos.services import TITLE_LENGTH
 
 
 class VideoSerializer(serializers.ModelSerializer[Video]):
     """A video as a program sees it; `duration` is in seconds, `size` in bytes."""
 
-    tags = serializers.SlugRelatedField("name", many=True, read_only=True)
+    tags: "serializers.SlugRelatedField[Tag]" = serializers.SlugRelatedField(
+        "name", many=True, read_only=True
+    )
     page = serializers.SerializerMethodField(help_text="Address of the page for people.")
     file = serializers.SerializerMethodField(help_text="Address of the bytes.")
 

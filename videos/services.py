@@ -26,7 +26,7 @@ TAGS_PER_VIDEO = 20
 _NOT_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def video_create(*, owner: User, upload: UploadedFile, title: str = "") -> Video:
+def video_create(*, owner: User, upload: "UploadedFile[bytes]", title: str = "") -> Video:
     """Take `upload` into `owner`'s library; the title defaults to the file's name.
 
     Raises:
@@ -52,7 +52,7 @@ def video_create(*, owner: User, upload: UploadedFile, title: str = "") -> Video
         info=found.info,
     )
     try:
-        video.file.save(f"source{found.suffix}", upload, save=False)
+        video.file.save(f"source.{found.container}", upload, save=False)
         video.poster.save("poster.jpg", ContentFile(found.poster), save=False)
         with transaction.atomic():
             # Again, now alone: two uploads at once must not both take the last free bytes.
@@ -107,7 +107,7 @@ def _clean(text: str, *, length: int | None) -> str:
     return " ".join(_NOT_IN_NAMES.sub(" ", composed).split())[:length].strip()
 
 
-def _on_disk(upload: UploadedFile, *, folder: Path) -> Path:
+def _on_disk(upload: "UploadedFile[bytes]", *, folder: Path) -> Path:
     """The path of the upload's bytes; small ones that came in memory are written to `folder`."""
     if hasattr(upload, "temporary_file_path"):
         return Path(upload.temporary_file_path())

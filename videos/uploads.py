@@ -39,6 +39,6 @@ class LimitedUploadHandler(TemporaryFileUploadHandler):
             raise SkipFile from None
         super().receive_data_chunk(raw_data, start)
 
-    def file_complete(self, file_size: int) -> UploadedFile | None:
+    def file_complete(self, file_size: int) -> "UploadedFile[bytes] | None":
         self.room = replace(self.room, used=self.room.used + file_size)
         return super().file_complete(file_size)
