@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inference import services
-from inference.engine.convert import ConversionSettings
+from inference.engine.settings import ConversionSettings
 from inference.media import Kind, serve_file
 from inference.models import Conversion, ConversionQuerySet, Mode
 from inference.modes import settings_for

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from django.template.defaultfilters import filesizeformat
 
-from inference.engine.convert import ConversionSettings
+from inference.engine.settings import ConversionSettings
 from inference.engine.video.probe import AudioInfo, VideoInfo
 from inference.models import Conversion
 from inference.quantities import decimal_text

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from inference.engine.convert import ConversionSettings
+from inference.engine.settings import ConversionSettings
 from inference.engine.video.codecs import ENCODABLE
 from inference.errors import ConversionRefused
 from inference.models import Mode

@@ -13,7 +13,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -25,6 +25,7 @@ from inference.forms import ReviewFilterForm, ReviewForm
 from inference.media import Kind, serve_file
 from inference.models import Conversion, Review
 from inference.selectors import review_queue
+from videos.views import MemberRequest
 
 OPEN_TO_STAFF = (Kind.FILE, Kind.MAP, Kind.COMPARISON)
 PER_PAGE = 50
@@ -33,7 +34,7 @@ ONE_LOOK = timedelta(minutes=10)
 
 
 @require_safe
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: MemberRequest) -> HttpResponse:
     """All conversions, the worst first, unless asked otherwise."""
     form = ReviewFilterForm(request.GET)
     wishes = form.cleaned_data if form.is_valid() else {}
@@ -43,7 +44,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def detail(request: HttpRequest, conversion_id: UUID) -> HttpResponse:
+def detail(request: MemberRequest, conversion_id: UUID) -> HttpResponse:
     """One conversion beside its original, and the form that decides about it."""
     conversion = _conversion(conversion_id)
     form = ReviewForm(
@@ -72,7 +73,7 @@ def detail(request: HttpRequest, conversion_id: UUID) -> HttpResponse:
 
 
 @require_safe
-def media(request: HttpRequest, conversion_id: UUID, kind: Kind) -> HttpResponseBase:
+def media(request: MemberRequest, conversion_id: UUID, kind: Kind) -> HttpResponseBase:
     """One of the conversion's files, to staff; the look is logged before a byte is sent."""
     conversion = _conversion(conversion_id)
     message = f"Opened: {kind}"
@@ -90,7 +91,7 @@ def _conversion(conversion_id: UUID) -> Conversion:
     )
 
 
-def _log(request: HttpRequest, conversion: Conversion, message: str) -> None:
+def _log(request: MemberRequest, conversion: Conversion, message: str) -> None:
     LogEntry.objects.log_actions(
         request.user.pk,
         Conversion.objects.filter(pk=conversion.pk),
@@ -106,5 +107,5 @@ def _log_of(conversion: Conversion) -> QuerySet[LogEntry]:
     )
 
 
-def _render(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
+def _render(request: MemberRequest, template: str, context: dict[str, object]) -> HttpResponse:
     return TemplateResponse(request, template, {**admin.site.each_context(request), **context})

@@ -7,8 +7,8 @@ from typing import Any
 from django.db.models import F
 
 from inference import queue
-from inference.engine.convert import ConversionSettings, Estimate, estimate
 from inference.engine.errors import EngineError
+from inference.engine.settings import ConversionSettings, Estimate, estimate
 from inference.engine.video.probe import VideoInfo
 from inference.errors import ConversionRefused
 from inference.models import Conversion, ConversionQuerySet

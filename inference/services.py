@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from inference import queue
-from inference.engine.convert import ConversionSettings, estimate
 from inference.engine.errors import EngineError
+from inference.engine.settings import ConversionSettings, estimate
 from inference.engine.video.probe import VideoInfo
 from inference.errors import ConversionBusy, ConversionRefused
 from inference.models import Conversion, Mode, Review

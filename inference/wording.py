@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import Any
 
-from inference.engine.convert import ConversionSettings
+from inference.engine.settings import ConversionSettings
 from inference.models import Conversion, Mode
 from inference.quantities import decimal_text
 from inference.selectors import Forecast, Progress

@@ -1,5 +1,6 @@
 """The page of one conversion, from its place in the queue to its result."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inference import services
-from inference.engine.convert import ConversionSettings
+from inference.engine.settings import ConversionSettings
 from inference.errors import ConversionBusy
 from inference.facts import conversion_result
 from inference.models import Conversion, Mode
@@ -29,7 +30,7 @@ def conversion(request: HttpRequest, conversion_id: UUID) -> HttpResponse:
     row = _conversion(request, conversion_id)
     if row.is_active:
         template = "inference/conversion_progress.html"
-        extra = {"progress": progress_words(conversion_progress(row))}
+        extra: dict[str, Any] = {"progress": progress_words(conversion_progress(row))}
     elif row.state == State.SUCCEEDED:
         template = "inference/conversion.html"
         extra = {"result": conversion_result(row)}

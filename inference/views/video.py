@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inference import services
-from inference.engine.convert import ConversionSettings
+from inference.engine.settings import ConversionSettings
 from inference.errors import ConversionRefused
 from inference.facts import video_facts, video_warnings
 from inference.forms import ConversionForm
@@ -60,7 +60,9 @@ def conversion_estimate(request: Request, video_id: UUID) -> Response:
     video = _video(request, video_id)
     form = ConversionForm(request.query_params)
     if not form.is_valid():
-        raise ValidationError(form.errors)
+        raise ValidationError(
+            {name: [str(e) for e in found] for name, found in form.errors.items()}
+        )
     settings = _settings(video, form)
     outcome = forecast(video=video, settings=settings)
     return Response({"summary": forecast_sentence(outcome, settings.rate), **outcome.to_dict()})

@@ -6,10 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from inference.engine.convert import ConversionSettings
-
 from inference import files
 from inference.engine.framemap import FrameMapWriter, webvtt
+from inference.engine.settings import ConversionSettings
 from inference.engine.timeline import frame_map
 from inference.models import Conversion
 from inference.states import State

@@ -11,6 +11,7 @@ export class FramePosition {
   #count;
   #onChange;
   #wanted = null;
+  #asked = null;
 
   /** @param {{rate: number, count: number, onChange: (frame: number) => void}} options */
   constructor(video, { rate, count, onChange }) {
@@ -19,7 +20,10 @@ export class FramePosition {
     this.#count = count;
     this.#onChange = onChange;
     this.current = 0;
-    video.addEventListener("seeked", () => this.#seekWanted());
+    video.addEventListener("seeked", () => {
+      if (this.#wanted === this.#asked) this.#wanted = null;
+      else this.#seek();
+    });
     if ("requestVideoFrameCallback" in video) {
       const shown = (_now, { mediaTime }) => {
         this.#report(Math.round(mediaTime * this.#rate));
@@ -41,21 +45,13 @@ export class FramePosition {
   /** Pauses on frame `index`, clamped to the clip. Quick calls merge: the last one wins. */
   goTo(index) {
     this.#video.pause();
-    const frame = this.#clamp(index);
-    const busy = this.#video.seeking;
-    this.#wanted = frame;
-    if (!busy) this.#seekWanted();
+    this.#wanted = this.#clamp(index);
+    if (!this.#video.seeking) this.#seek();
   }
 
-  #seekWanted() {
-    if (this.#wanted === null) return;
-    const time = (this.#wanted + 0.5) / this.#rate;
-    if (Math.abs(this.#video.currentTime - time) < 0.25 / this.#rate) {
-      this.#report(this.#wanted);
-      this.#wanted = null;
-    } else {
-      this.#video.currentTime = time;
-    }
+  #seek() {
+    this.#asked = this.#wanted;
+    this.#video.currentTime = (this.#asked + 0.5) / this.#rate;
   }
 
   #report(frame) {

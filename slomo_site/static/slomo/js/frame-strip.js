@@ -77,16 +77,17 @@ function prepare(canvas) {
 
 function paintsFor(canvas, context) {
   const style = getComputedStyle(canvas);
-  const colour = (name) => style.getPropertyValue(`--frame-${name}`).trim();
+  const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+  const marks = colour("page");
   return {
-    recorded: colour("recorded"),
-    synthesised: pattern(context, colour("synthesised"), hatch),
-    held: pattern(context, colour("held"), dots),
-    current: colour("current"),
+    recorded: colour("frame-recorded"),
+    synthesised: pattern(context, colour("frame-synthesised"), marks, hatch),
+    held: pattern(context, colour("frame-held"), marks, dots),
+    current: colour("frame-current"),
   };
 }
 
-function pattern(context, colour, drawMarks) {
+function pattern(context, colour, marks, drawMarks) {
   const size = Math.round(8 * scale());
   const tile = document.createElement("canvas");
   tile.width = size;
@@ -94,14 +95,14 @@ function pattern(context, colour, drawMarks) {
   const pen = tile.getContext("2d");
   pen.fillStyle = colour;
   pen.fillRect(0, 0, size, size);
-  pen.strokeStyle = "rgb(255 255 255 / 55%)";
-  pen.fillStyle = "rgb(0 0 0 / 75%)";
+  pen.strokeStyle = marks;
+  pen.fillStyle = marks;
   drawMarks(pen, size);
   return context.createPattern(tile, "repeat");
 }
 
 function hatch(pen, size) {
-  pen.lineWidth = size / 6;
+  pen.lineWidth = size / 8;
   pen.beginPath();
   for (const shift of [-size, 0, size]) {
     pen.moveTo(shift, size);

@@ -35,7 +35,7 @@ function startPlayer(root) {
   const position = new FramePosition(video, { rate, count, onChange: show });
 
   const actions = {
-    play: () => (video.paused ? video.play() : video.pause()),
+    play: () => (video.paused ? play() : video.pause()),
     previous: () => position.goTo(position.target - 1),
     next: () => position.goTo(position.target + 1),
     "previous-recorded": () => position.goTo(nextRecorded(frames, position.target, -1)),
@@ -103,6 +103,13 @@ function startPlayer(root) {
     const width = Math.min(CLOSE_UP, count);
     const first = Math.min(Math.max(position.current - Math.floor(width / 2), 0), count - width);
     return { first, count: width };
+  }
+
+  function play() {
+    video.play().catch((error) => {
+      // A seek may interrupt a start; only a codec the browser lacks is worth a word.
+      if (error.name === "NotSupportedError") refuse();
+    });
   }
 
   function setSpeed(index) {
