@@ -1,16 +1,13 @@
 """Conversions for programs: ask for one, poll it, download what it made."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -27,24 +24,12 @@ from inference.serializers import (
     QualitySerializer,
 )
 from videos.models import Video
+from videos.negotiation import FirstRenderer
 from videos.serializers import ErrorSerializer
 
 NOT_FOUND = OpenApiResponse(ErrorSerializer, "There is no such thing, or it is not yours.")
 REFUSED = OpenApiResponse(ErrorSerializer, "The reason, as a code and a sentence.")
 ENDED = OpenApiResponse(ErrorSerializer, "It has already ended.")
-
-
-class FirstRenderer(DefaultContentNegotiation):
-    """Answers whatever Accept says: errors are JSON, and a file is the type it is."""
-
-    def select_renderer(
-        self,
-        request: HttpRequest,
-        renderers: Iterable[BaseRenderer],
-        format_suffix: str | None = None,
-    ) -> tuple[BaseRenderer, str]:
-        renderer = next(iter(renderers))
-        return renderer, str(renderer.media_type)
 
 
 @extend_schema_view(

@@ -20,6 +20,7 @@ from rest_framework.response import Response
 
 from videos import files, services
 from videos.models import Video, VideoQuerySet
+from videos.negotiation import FirstRenderer
 from videos.selectors import Room
 from videos.serializers import (
     ErrorSerializer,
@@ -53,6 +54,7 @@ class VideoViewSet(
     serializer_class = VideoSerializer
     queryset = Video.objects.none()
     lookup_value_converter = "uuid"
+    content_negotiation_class = FirstRenderer
     upload_handler: LimitedUploadHandler
 
     def get_queryset(self) -> VideoQuerySet:

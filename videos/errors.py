@@ -2,6 +2,8 @@
 
 from accounts.errors import DomainError
 
+EMPTY_FILE = "This file is empty. Was it still being copied?"
+
 
 class UploadRefused(DomainError):
     """The file does not come in: it is too large, not a video, or not one we can work with."""

@@ -23,6 +23,24 @@ class Room:
         """Bytes free in the member's library."""
         return max(0, self.quota - self.used)
 
+    @property
+    def too_large(self) -> UploadRefused:
+        """The refusal of a file beyond the limit of a single one."""
+        return UploadRefused(
+            "too_large",
+            f"This file is larger than {filesizeformat(self.limit)}, the most one file may have. "
+            "Trim it, or export it at a lower quality.",
+        )
+
+    @property
+    def exceeded(self) -> UploadRefused:
+        """The refusal of a file that does not fit into the library."""
+        return UploadRefused(
+            "quota_exceeded",
+            f"This file does not fit: {filesizeformat(self.left)} of your "
+            f"{filesizeformat(self.quota)} are free. Delete videos you no longer need.",
+        )
+
     def check(self, size: int) -> None:
         """Refuse a file of `size` bytes, or one that has that many so far, if it can't come in.
 
@@ -30,17 +48,9 @@ class Room:
             UploadRefused: `too_large` or `quota_exceeded`, naming the limit.
         """
         if size > self.limit:
-            raise UploadRefused(
-                "too_large",
-                f"This file is larger than {filesizeformat(self.limit)}, the most one file may "
-                "have. Trim it, or export it at a lower quality.",
-            )
+            raise self.too_large
         if size > self.left:
-            raise UploadRefused(
-                "quota_exceeded",
-                f"This file does not fit: {filesizeformat(self.left)} of your "
-                f"{filesizeformat(self.quota)} are free. Delete videos you no longer need.",
-            )
+            raise self.exceeded
 
 
 def room_of(owner: User) -> Room:

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from accounts.models import User
 from videos import files, selectors
-from videos.errors import DetailsRefused, UploadRefused
+from videos.errors import EMPTY_FILE, DetailsRefused, UploadRefused
 from videos.models import Tag, Video
 from videos.probing import probe
 
@@ -34,7 +34,7 @@ def video_create(*, owner: User, upload: "UploadedFile[bytes]", title: str = "")
     """
     selectors.room_of(owner).check(upload.size or 0)
     if not upload.size:
-        raise UploadRefused("empty_file", "This file is empty. Was it still being copied?")
+        raise UploadRefused("empty_file", EMPTY_FILE)
     with tempfile.TemporaryDirectory(prefix="slomo-upload-") as folder:
         found = probe(_on_disk(upload, folder=Path(folder)))
     name = _clean(upload.name or "", length=255)

@@ -7,7 +7,6 @@ but the owner, signed in or not, as they do for an id that never existed.
 
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -18,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from videos import files, selectors, services
-from videos.errors import DetailsRefused, UploadRefused
+from videos.errors import EMPTY_FILE, DetailsRefused, UploadRefused
 from videos.forms import DetailsForm
 from videos.models import SORTINGS, Tag, Video
 from videos.serving import serve
@@ -82,7 +81,7 @@ def _upload(request: MemberRequest, handler: LimitedUploadHandler) -> HttpRespon
         "refused": refused,
         "nothing_chosen": request.method == "POST" and not (created or refused),
         "room": selectors.room_of(request.user),
-        "most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
+        "empty_message": EMPTY_FILE,
     }
     status = 422 if request.method == "POST" and not created else 200
     return render(request, "videos/upload.html", context, status=status)

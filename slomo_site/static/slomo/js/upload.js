@@ -8,7 +8,6 @@ const rowTemplate = document.querySelector("[data-upload-row]");
 const announcer = document.querySelector("[data-upload-status]");
 const waiting = [];
 let current = null; // the file on its way: one at a time, so that the first is there soonest
-let left = Number(form.dataset.left);
 
 form.querySelector("button[type=submit]").hidden = true;
 input.required = false;
@@ -46,7 +45,6 @@ function add(files) {
     if (problem) {
       finish(row, "refused", problem);
     } else {
-      left -= file.size;
       waiting.push(row);
     }
   }
@@ -57,7 +55,7 @@ function add(files) {
 function problemOf(file) {
   if (file.size === 0) return form.dataset.emptyMessage;
   if (file.size > Number(form.dataset.limit)) return form.dataset.limitMessage;
-  if (file.size > left) return form.dataset.leftMessage;
+  if (file.size > Number(form.dataset.left)) return form.dataset.leftMessage;
   return "";
 }
 
@@ -127,7 +125,6 @@ function cancel(row) {
 }
 
 function finish(row, outcome, message) {
-  if (outcome !== "done" && (row === current || outcome === "cancelled")) left += row.file.size;
   row.element.classList.add(`upload-row--${outcome}`);
   row.bar.remove();
   row.cancel.remove();
