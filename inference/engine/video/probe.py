@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -14,6 +14,7 @@ from av.container import InputContainer
 from inference.engine.errors import MediaRefused
 from inference.engine.video import clock, source
 from inference.engine.video.frames import ColourTags
+from inference.engine.video.info import AudioInfo, VideoInfo
 
 __all__ = ["AudioInfo", "ColourTags", "Limits", "VideoInfo", "probe"]
 
@@ -33,73 +34,6 @@ class Limits:
     max_streams: int = 32
 
 
-@dataclass(frozen=True)
-class AudioInfo:
-    """The sound track that would be kept."""
-
-    codec: str
-    rate: int
-    channels: int
-    duration: Fraction
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """A file that can be worked with.
-
-    Attributes:
-        pixel_format: of the decoder, by FFmpeg's name without the `yuvj` forms.
-        width, height: of the upright picture, in coded pixels.
-        rotation: degrees clockwise that make the stored picture upright: 0, 90, 180 or 270.
-        mirrored: the picture is mirrored left to right after that rotation.
-        sample_aspect_ratio: width over height of an upright pixel.
-        frame_rate: nominal; of a variable rate, that of the underlying grid or the usual step.
-        variable_rate: frames do not follow each other at equal distances.
-        on_grid: every timestamp is start + k / frame_rate but for the container's rounding.
-        start: presentation time of the first frame, in seconds of the file's clock.
-        duration: seconds from there to the end of the last frame.
-        frames: pictures to be shown; damaged files may yield fewer.
-        interlaced: the picture is made of fields, which nothing here takes apart.
-        size: bytes.
-    """
-
-    container: str
-    codec: str
-    pixel_format: str
-    bit_depth: int
-    width: int
-    height: int
-    rotation: int
-    mirrored: bool
-    sample_aspect_ratio: Fraction
-    frame_rate: Fraction
-    variable_rate: bool
-    on_grid: bool
-    start: Fraction
-    duration: Fraction
-    frames: int
-    interlaced: bool
-    colour: ColourTags
-    audio: AudioInfo | None
-    size: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-safe; fractions as "30000/1001"."""
-        return _texts(asdict(self))
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The inverse of `to_dict`."""
-        values = dict(data)
-        for name in ("sample_aspect_ratio", "frame_rate", "start", "duration"):
-            values[name] = Fraction(values[name])
-        values["colour"] = ColourTags.from_dict(values["colour"])
-        if values["audio"] is not None:
-            audio = values["audio"]
-            values["audio"] = AudioInfo(**{**audio, "duration": Fraction(audio["duration"])})
-        return cls(**values)
-
-
 def probe(path: Path, limits: Limits = Limits()) -> VideoInfo:
     """Read the file's index and decode its first picture.
 
@@ -113,8 +47,8 @@ def probe(path: Path, limits: Limits = Limits()) -> VideoInfo:
     if size > limits.max_bytes:
         raise MediaRefused(
             "too_large",
-            f"The file has {size / 1e9:.1f} GB, more than the limit of "
-            f"{limits.max_bytes / 1e9:.1f} GB.",
+            f"The file has {_spoken_size(size)}, more than the limit of "
+            f"{_spoken_size(limits.max_bytes)}.",
         )
     with source.open_source(path, max_pixels=limits.max_pixels) as container:
         stream = _checked_stream(container, limits)
@@ -256,7 +190,7 @@ def _check_pixels(width: int, height: int, limits: Limits) -> None:
         raise MediaRefused(
             "too_many_pixels",
             f"The picture has {width} x {height} pixels, more than the limit of "
-            f"{limits.max_pixels / 1e6:.1f} million.",
+            f"{limits.max_pixels:,} in all.",
         )
 
 
@@ -297,21 +231,17 @@ def _audio(container: InputContainer) -> AudioInfo | None:
     )
 
 
-def _texts(values: dict[str, Any]) -> dict[str, Any]:
-    """`values` with its fractions as text, at any depth."""
-    return {
-        key: _texts(value)
-        if isinstance(value, dict)
-        else f"{value.numerator}/{value.denominator}"
-        if isinstance(value, Fraction)
-        else value
-        for key, value in values.items()
-    }
-
-
 def _spoken(seconds: Fraction) -> str:
-    """ "45 seconds", "1 minute 5 seconds", "30 minutes"."""
+    """Such as 45 seconds, 1 minute 5 seconds or 30 minutes."""
     minutes, rest = divmod(round(seconds), 60)
     parts = [(minutes, "minute"), (rest, "second")]
     words = [f"{n} {unit}{'' if n == 1 else 's'}" for n, unit in parts if n]
     return " ".join(words) or "0 seconds"
+
+
+def _spoken_size(size: int) -> str:
+    """Such as 4.3 GB, 500 MB or 12 kB."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB")):
+        if size >= unit:
+            return f"{size / unit:.3g} {name}"
+    return f"{size / 1000:.3g} kB"

@@ -54,7 +54,7 @@ _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 _INDEXED = ("mov", "matroska")
 _SEEK_MARGIN = 1
 """Seconds to seek early: indexes go by decoding time, which runs ahead of presentation."""
-_RESET = 1
+_RESET = Fraction(1, 2)
 """A decoding time that jumps back by more seconds than this starts a new clock."""
 
 
