@@ -6,7 +6,7 @@ many times are synthesised at once.
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +95,7 @@ class Interpolator:
         self.device = device
         self.precision = precision
         self.seconds = 0.0
+        self._before_each: Callable[[], None] = _nothing
         self._network = network.place(device)
         # Only the convolutions: everything between them stays in float32.
         self._network.flow.to(PRECISIONS[precision])
@@ -109,6 +110,7 @@ class Interpolator:
         timesteps: Sequence[float],
         *,
         want_flow: bool = False,
+        before_each: Callable[[], None] | None = None,
     ) -> Synthesis:
         """Synthesise the frames at `timesteps` between two recorded frames.
 
@@ -116,6 +118,7 @@ class Interpolator:
             frame0, frame1: (3, H, W) float32 RGB, nominally 0..1, on the CPU; any size.
             timesteps: each strictly between 0 and 1.
             want_flow: also return the flow between the recorded frames.
+            before_each: called before each batch; raise there to stop.
 
         Raises:
             ValueError: the frames differ in shape, or a timestep is not between 0 and 1.
@@ -127,6 +130,7 @@ class Interpolator:
             raise ValueError("timesteps must lie strictly between 0 and 1")
         started = time.perf_counter()
         pair = torch.stack((frame0, frame1)).to(self.device)
+        self._before_each = before_each or _nothing
         try:
             made = self._fitting(pair, [float(t) for t in timesteps])
             return Synthesis(
@@ -200,6 +204,7 @@ class Interpolator:
         for start in range(0, len(timesteps), self._batch):
             times = torch.tensor(timesteps[start : start + self._batch], device=pair.device)
             times = times.view(-1, 1, 1, 1)
+            self._before_each()
             made = network.synthesise(known.expand(len(times)), times)
             frames.append(made.frame[..., :height, :width])
             confidence += _confidence(
@@ -295,6 +300,10 @@ def _ramp(span: slice, size: int, device: torch.device) -> Tensor:
     if span.stop < size:
         weight = weight.minimum(position.flip(0) / TILE_OVERLAP)
     return weight
+
+
+def _nothing() -> None:
+    """Nobody asked to be called."""
 
 
 def _best_precision(device: str) -> str:

@@ -54,7 +54,7 @@ def ssim(picture: NDArray[Any], truth: NDArray[Any]) -> float:
 def _gaussian(size: int) -> Array:
     offsets = np.arange(size) - (size - 1) / 2
     weights = np.exp(-(offsets**2) / (2 * _SIGMA**2))
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum(), np.float64)
 
 
 def _windowed(planes: Array) -> Array:

@@ -5,9 +5,10 @@ time start + k/(R s). The recorded frames around that time are its pair and t in
 between them. Everything else (24 -> 60, 23.976, variable rate, trims) follows from that rule.
 """
 
+import itertools
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -40,6 +41,10 @@ class Row:
     def shown(self) -> int:
         """The recorded frame that a recorded or held row shows: the nearer one in time."""
         return self.left + (self.t >= Fraction(1, 2))
+
+    def with_confidence(self, confidence: float) -> "Row":
+        """The same row once it is known how sure the network is of it."""
+        return replace(self, confidence=confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,5 +170,5 @@ def regularise(
     start = timestamps[0]
     grid = [start + round((time - start) * nominal_rate) / nominal_rate for time in timestamps]
     near = all(abs(a - b) <= time_base for a, b in zip(grid, timestamps, strict=True))
-    distinct = all(a < b for a, b in zip(grid, grid[1:], strict=False))
+    distinct = all(a < b for a, b in itertools.pairwise(grid))
     return grid if near and distinct else list(timestamps)

@@ -1,0 +1,7 @@
+"""`python -m inference.engine`."""
+
+import sys
+
+from inference.engine.cli import main
+
+sys.exit(main(sys.argv[1:]))
