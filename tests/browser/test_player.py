@@ -1,0 +1,194 @@
+"""The review player in a real browser: what it names is what is on screen, frame for frame."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+from playwright.sync_api import Page, sync_playwright
+
+from inference import files
+from inference.engine.framemap import FrameMapWriter, read_rows
+from inference.models import Conversion
+from tests.engine import clips
+from tests.inference.conftest import add_video
+from tests.inference.results import FRAMES, finished
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+BITS = 6
+CELL = 16  # pixels: large enough that a lossy codec keeps black and white apart
+
+# The number that the picture itself shows, read back from the video's pixels.
+ON_SCREEN = f"""() => {{
+  const video = document.querySelector("[data-player] video");
+  const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+  const context = canvas.getContext("2d");
+  context.drawImage(video, 0, 0);
+  let number = 0;
+  for (let bit = 0; bit < {BITS}; bit += 1) {{
+    const x = bit * {CELL} + {CELL // 2};
+    if (context.getImageData(x, {CELL // 2}, 1, 1).data[0] > 127) number |= 1 << bit;
+  }}
+  return number;
+}}"""
+
+
+def numbered(frames: int) -> list[clips.Picture]:
+    """Pictures that show their own number as black and white cells."""
+    pictures = []
+    for number, picture in enumerate(clips.pan(frames, width=BITS * CELL, height=64)):
+        for bit in range(BITS):
+            picture[:CELL, bit * CELL : (bit + 1) * CELL] = 255 * (number >> bit & 1)
+        pictures.append(np.ascontiguousarray(picture))
+    return pictures
+
+
+@pytest.fixture
+def conversion(transactional_db: None, member: Any, tmp_path: Path) -> Conversion:
+    """A finished conversion whose frames carry their numbers, with one held frame at 7."""
+    video = add_video(member, clips.moving(tmp_path / "clip.mp4", frames=15, sound=False))
+    conversion = finished(video, tmp_path)
+    clips.render(tmp_path / "numbered.mp4", numbered(FRAMES), options={"bf": "2", "g": "12"})
+    with FrameMapWriter(tmp_path / "held.json", {"rate": "30"}) as writer:
+        for row in read_rows(Path(conversion.frame_map.path)):
+            held = row.index == 7
+            writer.write(replace(row, kind="held", confidence=None) if held else row)
+    conversion.result = files.store(tmp_path / "numbered.mp4", conversion.pk, 2)
+    conversion.frame_map = files.store(tmp_path / "held.json", conversion.pk, 2)
+    conversion.save()
+    return conversion
+
+
+@pytest.fixture
+def page(
+    chromium: str,
+    conversion: Conversion,
+    live_server: Any,
+    member: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Page]:
+    """The conversion's page, opened by its owner; ends with no error in the console."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    client = Client()
+    client.force_login(member)
+    cookie = client.cookies[django_settings.SESSION_COOKIE_NAME].value
+    problems: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        context = browser.new_context()
+        context.add_cookies(
+            [{"name": django_settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}]
+        )
+        page = context.new_page()
+        page.on("console", lambda m: m.type == "error" and problems.append(m.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(live_server.url + conversion.get_absolute_url())
+        page.get_by_text("frame 1 of").wait_for()
+        yield page
+        browser.close()
+    assert problems == []
+
+
+def wait_for_frame(page: Page, frame: int) -> None:
+    page.get_by_text(f"frame {frame + 1} of {FRAMES}").wait_for(timeout=5000)
+
+
+def test_every_frame_can_be_stepped_to_and_is_the_one_named(page: Page) -> None:
+    for frame in range(1, FRAMES):
+        page.keyboard.press("Period")
+        wait_for_frame(page, frame)
+        assert page.evaluate(ON_SCREEN) == frame
+    page.keyboard.press("Period")  # there is none after the last
+    for frame in reversed(range(FRAMES - 4, FRAMES - 1)):
+        page.keyboard.press("Comma")
+        wait_for_frame(page, frame)
+        assert page.evaluate(ON_SCREEN) == frame
+
+
+def test_the_badge_names_each_kind_with_its_source_time(page: Page) -> None:
+    badge = page.locator(".player__badge")
+    assert badge.inner_text().replace("\n", " ").startswith("RECORDED frame 1 of 30 · source 0.000")
+    page.keyboard.press("Period")
+    wait_for_frame(page, 1)
+    assert "SYNTHESISED" in badge.inner_text()
+    assert "source 0.017 s · t 0.50 · 90 % sure" in badge.inner_text()
+    page.locator("[data-scrubber]").fill("7")
+    wait_for_frame(page, 7)
+    assert "HELD" in badge.inner_text()
+
+
+def test_shift_and_arrows_go_between_recorded_frames(page: Page) -> None:
+    page.keyboard.press("Shift+ArrowRight")
+    wait_for_frame(page, 2)
+    page.keyboard.press("Shift+ArrowRight")
+    wait_for_frame(page, 4)
+    page.keyboard.press("Shift+ArrowLeft")
+    wait_for_frame(page, 2)
+    assert page.evaluate(ON_SCREEN) == 2
+
+
+def test_a_held_key_ends_on_the_last_frame_asked_for(page: Page) -> None:
+    for _ in range(12):
+        page.keyboard.press("Period", delay=0)
+    page.wait_for_timeout(800)
+    named = page.locator("[data-about]").inner_text()
+    assert named.startswith(f"frame {page.evaluate(ON_SCREEN) + 1} of")
+
+
+def test_playing_names_the_frame_it_stops_on(page: Page) -> None:
+    page.keyboard.press("KeyJ")
+    assert page.locator("[data-speed]").inner_text() == "0.5×"
+    page.keyboard.press("KeyK")
+    page.wait_for_timeout(500)
+    page.keyboard.press("Space")
+    page.wait_for_timeout(300)
+    shown = page.evaluate(ON_SCREEN)
+    assert shown > 0
+    assert page.locator("[data-about]").inner_text().startswith(f"frame {shown + 1} of")
+
+
+def test_every_key_is_also_a_button_reached_by_tab(page: Page) -> None:
+    page.locator("[data-scrubber]").focus()
+    reached = []
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.dataset.action"))
+    assert [action for action in reached if action] == [
+        "previous-recorded",
+        "previous",
+        "play",
+        "next",
+        "next-recorded",
+        "slower",
+        "faster",
+        "full-screen",
+        "help",
+    ]
+
+
+def test_the_frame_map_takes_a_click(page: Page) -> None:
+    strip = page.locator("[data-overview]")
+    width = strip.evaluate("strip => strip.clientWidth")
+    strip.click(position={"x": width * 0.51, "y": 5})
+    wait_for_frame(page, FRAMES // 2)
+
+
+def test_question_mark_opens_the_keys_and_escape_closes_them(page: Page) -> None:
+    page.keyboard.press("Shift+Slash")
+    assert page.get_by_role("dialog").is_visible()
+    page.keyboard.press("Period")  # belongs to the dialog now
+    page.keyboard.press("Escape")
+    assert not page.get_by_role("dialog").is_visible()
+    assert page.locator("[data-about]").inner_text().startswith("frame 1 of")
