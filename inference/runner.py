@@ -7,6 +7,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from inference import files
 from inference.attempts import OUT_OF_MEMORY, Attempt
-from inference.engine import presentation
-from inference.engine.convert import ConversionReport, ConversionSettings, Progress, convert
+from inference.engine import framemap
+from inference.engine.convert import ConversionReport, Progress, convert
 from inference.engine.errors import Cancelled, EngineError
 from inference.engine.interpolator import Interpolator
+from inference.engine.settings import ConversionSettings
 from inference.models import Conversion
 
 INTERNAL_ERROR = (
@@ -110,27 +112,46 @@ def _convert_and_publish(attempt: Attempt, reporter: _Reporter) -> None:
     model = interpolator()
     with files.work_folder(attempt.conversion_id, attempt.number) as folder:
         source = files.local_copy(conversion.video.file, folder)
-        made = {
-            "result": folder / f"result.{settings.container}",
-            "frame_map": folder / "frames.json",
-        }
+        result = folder / f"result.{settings.container}"
+        frame_map = folder / "frames.json"
         report = convert(
             source,
-            made["result"],
+            result,
             settings,
             model,
             on_progress=reporter,
             should_cancel=reporter.should_stop,
-            frame_map=made["frame_map"],
+            frame_map=frame_map,
         )
+        made = {"result": result, "frame_map": frame_map, "frame_map_vtt": _webvtt(frame_map)}
         names = {
             column: files.store(path, attempt.conversion_id, attempt.number)
             for column, path in made.items()
         }
     attempt.succeed(
-        **names, **_figures(report), model_name=model.weights_name, model_digest=model.digest
+        **names,
+        **_figures(report),
+        model_name=model.weights_name,
+        model_digest=model.digest,
     )
 
 
+def _webvtt(frame_map: Path) -> Path:
+    rate = Fraction(framemap.read_head(frame_map)["rate"])
+    path = frame_map.with_suffix(".vtt")
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(framemap.webvtt(framemap.read_rows(frame_map), rate))
+    return path
+
+
 def _figures(report: ConversionReport) -> dict[str, Any]:
-    return {"report": report.to_dict()}
+    return {
+        "report": report.to_dict(),
+        "psnr": report.quality.psnr,
+        "ssim": report.quality.ssim,
+        "blend_psnr": report.quality.blend_psnr,
+        "blend_ssim": report.quality.blend_ssim,
+        "frames_done": report.frames,
+        "frames_total": report.frames,
+        "frames_per_second": report.new_frames_per_second,
+    }

@@ -18,7 +18,7 @@ from django.db import connection
 
 from accounts.models import User
 from inference import services
-from inference.engine.convert import ConversionSettings
+from inference.engine.settings import ConversionSettings
 from inference.engine.video.probe import probe
 from inference.models import Conversion, Mode
 from inference.queue import get_queue

@@ -12,7 +12,7 @@ from redis import Redis
 
 from accounts.models import User
 from inference import queue, services
-from inference.engine.convert import ConversionSettings
+from inference.engine.settings import ConversionSettings
 from inference.errors import ConversionBusy, ConversionRefused
 from inference.models import Conversion, Mode, Review
 from inference.states import FINAL, State
