@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from django.template.defaultfilters import filesizeformat
 
@@ -9,7 +10,7 @@ from inference.engine.settings import ConversionSettings
 from inference.engine.video.probe import AudioInfo, VideoInfo
 from inference.models import Conversion
 from inference.quantities import decimal_text
-from inference.wording import clock, number
+from inference.wording import clock, count, number
 from videos.models import Video
 
 CODEC_NAMES = {
@@ -105,6 +106,7 @@ class Result:
         playable_type: MIME type with codecs, for asking the browser whether it can play it.
         codec_name: the codec as people know it.
         audio: whether there is sound.
+        notes: sentences on what was lost on the way.
         facts: name and value of everything worth knowing.
     """
 
@@ -113,6 +115,7 @@ class Result:
     playable_type: str
     codec_name: str
     audio: bool
+    notes: list[str]
     facts: Facts
 
     @property
@@ -130,6 +133,15 @@ _BROWSER_CODECS = {
 }
 
 
+_SOUND = {
+    "none": "none",
+    "copied": "kept",
+    "encoded": "kept",
+    "stretched": "stretched, pitch kept",
+    "dropped": "left out",
+}
+
+
 def conversion_result(conversion: Conversion) -> Result:
     """The facts of a conversion that succeeded."""
     settings = ConversionSettings.from_dict(conversion.settings)
@@ -140,7 +152,8 @@ def conversion_result(conversion: Conversion) -> Result:
         frames=report["frames"],
         playable_type=f'video/{container}; codecs="{_BROWSER_CODECS[settings.codec]}"',
         codec_name=CODEC_NAMES[settings.codec],
-        audio=bool(report["audio"]),
+        audio=report["audio"]["action"] not in ("none", "dropped"),
+        notes=_notes(report),
         facts=[
             ("Recorded frames", number(report["recorded"])),
             ("Synthesised frames", number(report["synthesised"])),
@@ -149,8 +162,19 @@ def conversion_result(conversion: Conversion) -> Result:
             ("Repeats in the source", number(report["repeats"])),
             ("Length", clock(report["frames"] / settings.rate)),
             ("Frames per second", rate_words(settings.rate)),
+            ("Sound", _SOUND[report["audio"]["action"]]),
             ("File", f"{CODEC_NAMES[settings.codec]}, {filesizeformat(conversion.result.size)}"),
             ("Network", conversion.model_name),
             ("Weights digest", conversion.model_digest[:16]),
         ],
     )
+
+
+def _notes(report: dict[str, Any]) -> list[str]:
+    notes = [report["audio"]["reason"]] if report["audio"]["reason"] else []
+    if report["damaged"]:
+        notes.append(
+            f"{count(report['damaged'], 'damaged piece')} of the original could not be read and "
+            "is missing here."
+        )
+    return notes

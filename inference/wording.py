@@ -9,6 +9,9 @@ from inference.quantities import decimal_text
 from inference.selectors import Forecast, Progress
 from inference.states import State
 
+# What the worker is doing, by the engine's name for it.
+STAGES = {"interpolating": "Making the new frames"}
+
 GENERAL_ADVICE = "You can try again with the same settings, or choose others on the video’s page."
 OUR_FAULT = "That is not your clip’s fault. Try again; if it fails again, ask for help."
 
@@ -68,7 +71,7 @@ def _headline(progress: Progress) -> str:
             return f"Waiting: {count(progress.ahead, 'conversion')} before this one"
         return "Waiting: this one is next"
     if conversion.state == State.RUNNING:
-        return conversion.stage or "Starting"
+        return STAGES.get(conversion.stage, "Starting")
     return conversion.get_state_display()
 
 

@@ -50,7 +50,9 @@ def finished(video: Video, folder: Path, **columns: Any) -> Conversion:
         "held": kinds["held"],
         "cuts": 0,
         "repeats": 0,
-        "audio": None,
+        "damaged": 0,
+        "audio": {"action": "none", "reason": ""},
+        "quality": {"reason": "The clip is too short."},
     }
     columns = {
         "state": State.SUCCEEDED,
