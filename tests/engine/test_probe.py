@@ -10,6 +10,7 @@ import pytest
 
 from inference.engine.errors import MediaRefused
 from inference.engine.video.clock import measure
+from inference.engine.video.decode import decode
 from inference.engine.video.frames import ColourTags
 from inference.engine.video.probe import Limits, VideoInfo, probe
 from tests.engine import clips
@@ -237,3 +238,18 @@ def test_recordings_joined_end_to_end_go_on_with_one_clock(tmp_path: Path) -> No
     info = probe(path)
     assert info.frames == 90
     assert info.duration == pytest.approx(3, abs=0.2)
+
+
+def test_a_recording_cut_into_midway_starts_with_the_first_picture_that_decodes(
+    tmp_path: Path,
+) -> None:
+    whole = clips.render(
+        tmp_path / "whole.ts", clips.pan(60), options={"g": "12", "sc_threshold": "0"}
+    ).read_bytes()
+    path = tmp_path / "in.ts"
+    path.write_bytes(whole[len(whole) // 188 // 3 * 188 :])
+    info = probe(path)
+    times = [frame.pts for frame in decode(path, info, pixel_format="yuv420p")]
+    assert times[0] == info.start
+    assert len(times) == info.frames
+    assert 24 <= info.frames <= 48

@@ -109,7 +109,8 @@ class Decoder(Iterator[Frame]):
 
     def _pictures(self, seek: Fraction | None) -> _Pictures:
         info = self._info
-        with source.open_source(self._path) as container:
+        most = max(source.MAX_PIXELS, 2 * info.width * info.height)  # codecs pad what they code
+        with source.open_source(self._path, max_pixels=most) as container:
             stream = source.video_stream(container)
             if stream is None or stream.time_base is None:
                 return

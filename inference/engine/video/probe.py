@@ -105,7 +105,7 @@ class _Survey:
     @property
     def frames(self) -> int:
         """Pictures to be shown, at least the one that was decoded."""
-        return max(1, len(self._ticks))
+        return len(self._shown())
 
     def take(self, packet: "av.Packet[av.VideoStream]") -> None:
         """Count one packet."""
@@ -141,7 +141,7 @@ class _Survey:
         """Start and duration in seconds, and the clock."""
         tick = self._stream.time_base
         assert tick is not None
-        ticks = sorted(self._ticks) or [0]
+        ticks = self._shown()
         stream = self._stream
         hints = (stream.guessed_rate, stream.average_rate, stream.base_rate)
         measured = clock.measure(ticks, tick=tick, hints=hints)
@@ -153,6 +153,11 @@ class _Survey:
         if measured.on_grid:
             last = start + round((last - start) * measured.rate) / measured.rate
         return start, last + last_step - start, measured
+
+    def _shown(self) -> list[int]:
+        """Times of the pictures from the first that decodes: a recording may begin midway."""
+        first = None if self._first is None else self._first.pts
+        return sorted(t for t in self._ticks if first is None or t >= first) or [first or 0]
 
     def _decode(self, packet: "av.Packet[av.VideoStream] | None") -> None:
         try:
