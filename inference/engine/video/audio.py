@@ -131,8 +131,11 @@ class AudioTrack:
         assert self._input is not None
         if plan.mode == "stretch" or name not in _COPYABLE[container]:
             return False
-        if name in _NEEDS_HEADER and not stream.codec_context.extradata:
+        context = stream.codec_context
+        if name in _NEEDS_HEADER and not context.extradata:
             return False  # as in transport streams, where each packet has its own
+        if not context.sample_rate or not context.channels:
+            return False  # a damaged header, which containers refuse to repeat
         first, last = _extent(self._input, stream)
         return first >= plan.start - _SLACK and last <= plan.end + _SLACK
 

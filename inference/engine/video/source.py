@@ -157,5 +157,6 @@ def packets(container: InputContainer, stream: Media) -> Iterator["av.Packet[Med
                 if packet.pts is not None:
                     packet.pts += offset
             yield packet
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):
+        # IndexError: at the end, PyAV 18 stumbles over streams that appeared on the way.
         return
