@@ -92,6 +92,11 @@ class Attempt:
         if not mine.filter(state=State.SUCCEEDED).exists():
             files.discard(self.conversion_id, self.number)
 
+    def state(self) -> str:
+        """The state of the conversion now, or `deleted`."""
+        row = Conversion.objects.filter(pk=self.conversion_id)
+        return row.values_list("state", flat=True).first() or "deleted"
+
     def _leave(self, old: State, new: State, **changes: Any) -> bool:
         changes |= {"stage": "", "seconds_left": None}
         return transition(self.conversion_id, attempt=self.number, old=old, new=new, **changes)

@@ -38,9 +38,7 @@ def work_folder(conversion_id: uuid.UUID, attempt: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # another attempt's folder is still there
-            folder.parent.rmdir()
+        _remove_work(conversion_id, attempt)
 
 
 def local_copy(file: FieldFile, folder: Path) -> Path:
@@ -70,8 +68,7 @@ def store(path: Path, conversion_id: uuid.UUID, attempt: int) -> str:
 
 def discard(conversion_id: uuid.UUID, attempt: int | None = None) -> None:
     """Removes what the conversion, or one attempt at it, has on disk and in the storage."""
-    work = work_root() / str(conversion_id)
-    shutil.rmtree(work if attempt is None else work / str(attempt), ignore_errors=True)
+    _remove_work(conversion_id, attempt)
     _remove_stored(stored_folder(conversion_id, attempt))
 
 
@@ -82,6 +79,13 @@ def attempts_with_files() -> Iterator[tuple[uuid.UUID, int]]:
     for conversion in _stored_folders(STORED):
         for attempt in _stored_folders(f"{STORED}/{conversion}"):
             yield uuid.UUID(conversion), int(attempt)
+
+
+def _remove_work(conversion_id: uuid.UUID, attempt: int | None) -> None:
+    folder = work_root() / str(conversion_id)
+    shutil.rmtree(folder if attempt is None else folder / str(attempt), ignore_errors=True)
+    with suppress(OSError):  # gone, or another attempt's folder is in it
+        folder.rmdir()
 
 
 def _stored_folders(folder: str) -> list[str]:

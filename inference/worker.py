@@ -57,11 +57,15 @@ class ConversionWorker(Worker):
         return cls._current
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
-        """As in RQ; the model loads meanwhile, and the child ends with it."""
+        """As in RQ; the model loads meanwhile, and the child ends with it.
+
+        RQ logs warnings only: it would call every conversion completed, cancelled ones too.
+        """
         type(self)._current = self
         self._warm_child()
+        logger.info("Waiting for conversions")
         try:
-            return bool(super().work(*args, **kwargs))
+            return bool(super().work(*args, **{"logging_level": "WARNING"} | kwargs))
         finally:
             type(self)._current = None
             if self._child is not None:
@@ -101,10 +105,9 @@ class ConversionWorker(Worker):
         finally:
             if child.busy:
                 child.kill()
-            # Nobody has ended it where this worker shuts down or was told to drop it.
-            if attempt.give_back():
-                log.info("Given back to the queue")
+            attempt.give_back()  # does nothing unless this worker shuts down or is to drop it
             attempt.close()
+            log.info("Attempt %d is over: %s", attempt.number, attempt.state())
 
     def _warm_child(self) -> Child:
         if self._child is None or not self._child.is_alive():

@@ -17,11 +17,10 @@ from django.core.files import File
 from django.db import connection
 
 from accounts.models import User
-from inference import services
+from inference import queue, services
 from inference.engine.settings import ConversionSettings
 from inference.engine.video.probe import probe
 from inference.models import Conversion, Mode
-from inference.queue import get_queue
 from tests.conftest import CHECKOUT, _point_queues_at
 from tests.engine import clips
 from videos.models import Video
@@ -146,8 +145,6 @@ def worker(
     _point_queues_at(valkey_server, monkeypatch)
     settings.SLOMO_DATA_DIR = worker_process.data_dir
     settings.MEDIA_ROOT = worker_process.data_dir / "media"
-    log = worker_process.data_dir / "worker.log"
-    wait_for(lambda: "Listening on" in log.read_text())
-    assert worker_process.process.poll() is None, log.read_text()
-    get_queue().empty()
+    wait_for(queue.workers_listening)
+    queue.get_queue().empty()
     return worker_process
