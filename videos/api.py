@@ -17,6 +17,7 @@ from rest_framework.mixins import DestroyModelMixin, ListModelMixin, RetrieveMod
 from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from videos import files, services
 from videos.models import Video, VideoQuerySet
@@ -98,8 +99,12 @@ class VideoViewSet(
             upload=form.validated_data["file"],
             title=form.validated_data.get("title", ""),
         )
-        body = self.get_serializer(video).data
-        return Response(body, status=status.HTTP_201_CREATED, headers={"Location": body["page"]})
+        address = reverse("api-video-detail", [video.pk], request=request)
+        return Response(
+            self.get_serializer(video).data,
+            status=status.HTTP_201_CREATED,
+            headers={"Location": address},
+        )
 
     @extend_schema(
         request=VideoDetailsSerializer,

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 REFUSED = 2
 """Exit status of the engine's probe when it says no, with the reason as JSON."""
+
+_RATIO = re.compile(r"\d{1,18}/\d{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def probe(path: Path) -> Probed:
             if child.returncode == REFUSED:
                 raise UploadRefused(answer["error"]["code"], answer["error"]["message"])
             return _checked(answer, poster.read_bytes())
-        except (ValueError, KeyError, TypeError, OSError):
+        except (ArithmeticError, KeyError, OSError, TypeError, ValueError):
             logger.warning("probe ended with %s: %s", child.returncode, child.errors[-2000:])
             raise UploadRefused(
                 "probe_failed",
@@ -74,10 +77,17 @@ def _checked(info: dict[str, Any], poster: bytes) -> Probed:
     return Probed(
         info=info,
         container=info["container"],
-        duration=float(Fraction(info["duration"])),
+        duration=float(_ratio(info["duration"])),
         width=int(info["width"]),
         height=int(info["height"]),
-        frame_rate=Fraction(info["frame_rate"]),
+        frame_rate=_ratio(info["frame_rate"]),
         frames=int(info["frames"]),
         poster=poster,
     )
+
+
+def _ratio(text: str) -> Fraction:
+    # `Fraction` itself also reads "1e999999999", and would work on that for hours.
+    if not _RATIO.fullmatch(text):
+        raise ValueError(f"not a ratio: {text[:50]!r}")
+    return Fraction(text)
