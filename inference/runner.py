@@ -15,7 +15,7 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from inference import files
 from inference.attempts import OUT_OF_MEMORY, Attempt
-from inference.engine import framemap
+from inference.engine import framemap, presentation
 from inference.engine.convert import ConversionReport, Progress, convert
 from inference.engine.errors import Cancelled, EngineError
 from inference.engine.interpolator import Interpolator
@@ -86,24 +86,35 @@ class _Reporter:
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + PROGRESS_SECONDS
-        try:
-            self._lost = not self._attempt.heartbeat(
+        if now >= self._next:
+            self._next = now + PROGRESS_SECONDS
+            self._write(
                 stage=progress.stage,
                 frames_done=progress.frames_done,
                 frames_total=progress.frames_total,
                 frames_per_second=progress.new_frames_per_second,
                 seconds_left=progress.seconds_left,
             )
-        except DatabaseError:
-            logger.warning("Progress could not be written", exc_info=True)
-            connections.close_all()
+
+    def stage(self, name: str) -> None:
+        """Another kind of work has begun, which does not count frames."""
+        self._write(stage=name, seconds_left=None)
+
+    def check(self) -> None:
+        """Raises Cancelled where the attempt should stop."""
+        if self.should_stop():
+            raise Cancelled
 
     def should_stop(self) -> bool:
         """Asked for, or the row is no longer this attempt's."""
         return self._lost or self._asked_to_stop()
+
+    def _write(self, **progress: Any) -> None:
+        try:
+            self._lost = not self._attempt.heartbeat(**progress)
+        except DatabaseError:
+            logger.warning("Progress could not be written", exc_info=True)
+            connections.close_all()
 
 
 def _convert_and_publish(attempt: Attempt, reporter: _Reporter) -> None:
@@ -124,6 +135,12 @@ def _convert_and_publish(attempt: Attempt, reporter: _Reporter) -> None:
             frame_map=frame_map,
         )
         made = {"result": result, "frame_map": frame_map, "frame_map_vtt": _webvtt(frame_map)}
+        compare = functools.partial(
+            presentation.write_comparison, source, result, frame_map, settings
+        )
+        preview = functools.partial(presentation.write_preview, result)
+        made |= _extra("comparison", compare, folder / "comparison.mp4", reporter)
+        made |= _extra("preview", preview, folder / "preview.gif", reporter)
         names = {
             column: files.store(path, attempt.conversion_id, attempt.number)
             for column, path in made.items()
@@ -134,6 +151,21 @@ def _convert_and_publish(attempt: Attempt, reporter: _Reporter) -> None:
         model_name=model.weights_name,
         model_digest=model.digest,
     )
+
+
+def _extra(
+    column: str, write: Callable[..., None], path: Path, reporter: _Reporter
+) -> dict[str, Path]:
+    """Makes a file that is nice to have; a conversion does not fail for the want of it."""
+    reporter.stage(column)
+    try:
+        write(path, before_each=reporter.check)
+    except Cancelled:
+        raise
+    except Exception:
+        logger.exception("No %s was made", column)
+        return {}
+    return {column: path}
 
 
 def _webvtt(frame_map: Path) -> Path:

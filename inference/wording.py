@@ -10,7 +10,11 @@ from inference.selectors import Forecast, Progress
 from inference.states import State
 
 # What the worker is doing, by the engine's name for it.
-STAGES = {"interpolating": "Making the new frames"}
+STAGES = {
+    "interpolating": "Making the new frames",
+    "comparison": "Making the clip that compares both",
+    "preview": "Making the preview",
+}
 
 GENERAL_ADVICE = "You can try again with the same settings, or choose others on the video’s page."
 OUR_FAULT = "That is not your clip’s fault. Try again; if it fails again, ask for help."

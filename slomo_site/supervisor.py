@@ -1,60 +1,43 @@
 """Runs the whole site on one machine: queue server, web server, workers, reconciler.
 
-One thread starts every child and starts again what dies, later each time. Each child leads a
-process group of its own, so that a Ctrl-C in the terminal reaches only the supervisor, and gets a
-SIGTERM from the kernel should the supervisor be killed.
+One thread starts every child and starts again what dies; another brings rows, queue and files
+back into agreement. Nothing outlives the supervisor, even when it is killed.
 """
 
 import contextlib
 import fcntl
 import logging
-import os
-import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import close_old_connections
+from django.db import connections
 
-from inference.processes import die_with_parent, kill_group
 from inference.queue import workers_listening
 from inference.reconciler import reconcile, remove_orphans
 from slomo_site import datadir, valkey
+from slomo_site.children import Child, end
 
 HOST = "127.0.0.1"
 RECONCILE_SECONDS = 20
 ORPHANS_SECONDS = 3600
-STOP_SECONDS = 5.0  # for the children to end by themselves; then again for the queue server
-LONGEST_PAUSE = 30.0  # seconds between two starts of a child that keeps dying
-STEADY_SECONDS = 60  # a child that lived this long starts again without delay
 
 logger = logging.getLogger(__name__)
 
 
 class SupervisorError(Exception):
     """The site cannot be started; the message says why and what to do."""
-
-
-@dataclass
-class _Child:
-    name: str
-    command: list[str]
-    pass_fds: tuple[int, ...] = ()
-    process: "subprocess.Popen[bytes] | None" = None
-    started: float = 0.0
-    failures: int = 0
-    start_at: float = field(default_factory=time.monotonic)
 
 
 class Supervisor:
@@ -75,7 +58,7 @@ class Supervisor:
         self._data_dir = Path(settings.SLOMO_DATA_DIR)
         self._logs = self._data_dir / "logs"
         self._embedded = not settings.REDIS_URL
-        self._children: list[_Child] = []
+        self._children: list[Child] = []
         self._resources = contextlib.ExitStack()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -125,6 +108,8 @@ class Supervisor:
         """
         deadline = time.monotonic() + timeout
         while not (self._answers() and workers_listening() >= self._workers):
+            if self._stopping.is_set():
+                raise SupervisorError("The site was stopped while it started.")
             failing = next((child for child in self._children if child.failures > 2), None)
             if failing or time.monotonic() > deadline:
                 what = f"{failing.name} keeps ending" if failing else "it takes too long"
@@ -182,20 +167,27 @@ class Supervisor:
             )
             # It keeps the lock too: a supervisor that was killed leaves the folder taken until
             # its queue server is gone.
-            self._children.append(_Child("valkey", command, pass_fds=(lock.fileno(),)))
+            self._add("valkey", command, lock.fileno())
         gunicorn = [sys.executable, "-m", "gunicorn", "slomo_site.wsgi"]
         gunicorn += ["--bind", f"fd://{listener.fileno()}", "--worker-class", "gthread"]
         gunicorn += ["--threads", "8", "--graceful-timeout", "3", "--no-control-socket"]
-        self._children.append(_Child("web", gunicorn, pass_fds=(listener.fileno(),)))
-        worker = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"]
-        self._children += [_Child(f"worker-{i}", worker) for i in range(1, self._workers + 1)]
+        self._add("web", gunicorn, listener.fileno())
+        for number in range(1, self._workers + 1):
+            self._add(f"worker-{number}", [sys.executable, "manage.py", "worker"])
+
+    def _add(self, name: str, command: list[str], *pass_fds: int) -> None:
+        log = self._logs / f"{name}.log"
+        folder = Path(settings.BASE_DIR)
+        self._children.append(Child(name, command, log=log, folder=folder, pass_fds=pass_fds))
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:
-                return bool(answer.status == 200)
+            urllib.request.urlopen(f"{self.url}/healthz", timeout=5).close()
+        except urllib.error.HTTPError:  # ALLOWED_HOSTS need not have this address
+            return True
         except OSError:
             return False
+        return True
 
     # The thread of the children. Theirs alone: the kernel ends them with the thread they are of.
 
@@ -204,79 +196,34 @@ class Supervisor:
         others = [child for child in self._children if child not in servers]
         try:
             for server in servers:
-                process = self._start(server)
+                process = server.start()
                 valkey.wait_until_answers(datadir.queue_socket(self._data_dir), process)
                 # No worker of this queue outlived the last supervisor: what runs is lost.
-                reconcile(lost_after=timedelta(0))
+                self._in_peace(partial(reconcile, lost_after=timedelta(0)))
             while not self._stopping.is_set():
                 for child in servers + others:
-                    self._keep(child)
+                    child.keep(self._say)
                 self._stopping.wait(0.2)
         finally:
             self._stopping.set()
-            self._end(others)
-            self._end(servers)
-
-    def _keep(self, child: _Child) -> None:
-        now = time.monotonic()
-        if child.process is None:
-            if now >= child.start_at:
-                self._start(child)
-        elif (code := child.process.poll()) is not None:
-            kill_group(child.process.pid)  # what it may have left behind
-            child.process = None
-            child.failures = 1 if now - child.started > STEADY_SECONDS else child.failures + 1
-            pause = min(LONGEST_PAUSE, 2.0 ** (child.failures - 1) - 1)
-            child.start_at = now + pause
-            self._say(
-                f"{child.name} ended (exit code {code}) and starts again"
-                f"{f' in {pause:.0f} s' if pause else ''}. See {self._log_of(child)}."
-            )
-
-    def _start(self, child: _Child) -> "subprocess.Popen[bytes]":
-        with self._log_of(child).open("ab") as log:
-            child.process = subprocess.Popen(
-                child.command,
-                cwd=settings.BASE_DIR,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=child.pass_fds,
-                start_new_session=True,
-                preexec_fn=_as_child,
-            )
-        child.started = time.monotonic()
-        return child.process
-
-    def _log_of(self, child: _Child) -> Path:
-        return self._logs / f"{child.name}.log"
-
-    def _end(self, children: list[_Child]) -> None:
-        processes = [child.process for child in children if child.process is not None]
-        for process in processes:
-            process.terminate()
-        deadline = time.monotonic() + STOP_SECONDS
-        for process in processes:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.0, deadline - time.monotonic()))
-            kill_group(process.pid)
-            process.wait()
+            end(others)
+            end(servers)
 
     # The thread of the reconciler
 
     def _keep_order(self) -> None:
         orphans_at = time.monotonic()
         while not self._stopping.wait(RECONCILE_SECONDS):
-            close_old_connections()
-            try:
-                reconcile()
-                if time.monotonic() >= orphans_at:
-                    orphans_at = time.monotonic() + ORPHANS_SECONDS
-                    remove_orphans()
-            except Exception:
-                logger.exception("The reconciler failed; the next round comes")
+            self._in_peace(reconcile)
+            if time.monotonic() >= orphans_at:
+                orphans_at = time.monotonic() + ORPHANS_SECONDS
+                self._in_peace(remove_orphans)
 
-
-def _as_child() -> None:
-    die_with_parent(signal.SIGTERM)
+    def _in_peace(self, work: Callable[[], None]) -> None:
+        """Does it; a failure is logged and must not take the site down, the next round comes."""
+        try:
+            work()
+        except Exception:
+            logger.exception("The reconciler failed")
+        finally:
+            connections.close_all()

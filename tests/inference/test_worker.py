@@ -1,5 +1,6 @@
 """A real worker process with a real child, a real queue and real, tiny conversions."""
 
+import json
 import time
 import uuid
 from collections.abc import Iterator
@@ -46,8 +47,14 @@ def test_a_queued_conversion_ends_with_its_result_published(
 ) -> None:
     conversion = finished(slow_motion(video))
     assert conversion.state == State.SUCCEEDED, conversion.error_message
-    with conversion.result.open() as result:
-        assert result.read(12)[4:8] == b"ftyp"
+    for clip in (conversion.result, conversion.comparison):
+        assert clip.read(12)[4:8] == b"ftyp"
+    assert conversion.preview.read(4) == b"GIF8"
+    assert conversion.frame_map_vtt.read(6) == b"WEBVTT"
+    assert len(json.loads(conversion.frame_map.read())["rows"]) == 30
+    assert conversion.psnr is not None
+    assert conversion.blend_psnr is not None
+    assert conversion.report["synthesised"] == 14
     assert conversion.frames_done == conversion.frames_total == 30
     assert conversion.model_digest
     assert conversion.result.name.startswith(f"conversions/{conversion.pk}/1/")
