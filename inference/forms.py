@@ -14,8 +14,8 @@ from inference.states import State
 
 CUSTOM = "custom"
 
-SMOOTH_RATES = {"60": "60", "120": "120", "240": "240", CUSTOM: "another"}
-FACTORS = {"2": "2×", "4": "4×", "8": "8×", CUSTOM: "another"}
+SMOOTH_RATES = {"60": "60", "120": "120", "240": "240", CUSTOM: "other"}
+FACTORS = {"2": "2×", "4": "4×", "8": "8×", CUSTOM: "other"}
 PLAYED_AT = {"": "the clip’s own rate", "30": "30 frames per second"}
 AUDIO = {
     "auto": "Automatic: kept where the speed stays, stretched where it slows",

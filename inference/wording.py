@@ -73,7 +73,7 @@ def _headline(progress: Progress) -> str:
     if conversion.state == State.QUEUED:
         if progress.ahead:
             return f"Waiting: {count(progress.ahead, 'conversion')} before this one"
-        return "Waiting: this one is next"
+        return "Waiting for a worker: this one is next"
     if conversion.state == State.RUNNING:
         return STAGES.get(conversion.stage, "Starting")
     return conversion.get_state_display()

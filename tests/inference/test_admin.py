@@ -53,6 +53,15 @@ def test_the_review_is_for_staff_only(
     assert not LogEntry.objects.exists()
 
 
+def test_staff_without_rights_on_models_find_the_review_and_may_use_it(
+    member_client: Client, member: User, conversion: Conversion
+) -> None:
+    member.is_staff = True
+    member.save()
+    assert INDEX in member_client.get("/admin/").content.decode()
+    assert member_client.get(detail(conversion)).status_code == 200
+
+
 def test_every_model_is_in_the_admin(staff_client: Client, conversion: Conversion) -> None:
     assert {Conversion, Video, Tag} <= set(site._registry)
     for page in ("", f"{conversion.pk}/change/"):
