@@ -9,7 +9,8 @@ const announcer = document.querySelector("[data-upload-status]");
 const waiting = [];
 let current = null; // the file on its way: one at a time, so that the first is there soonest
 
-form.querySelector("button[type=submit]").hidden = true;
+form.querySelector("[data-upload-submit]").hidden = true; // files go as soon as they are chosen
+form.querySelector("[data-upload-drop]").hidden = false;
 input.required = false;
 input.addEventListener("change", () => {
   add(input.files);
@@ -80,9 +81,9 @@ function next() {
 function send(row) {
   const request = new XMLHttpRequest();
   row.request = request;
+  row.bar.hidden = false;
   request.upload.addEventListener("progress", ({ loaded, total }) => showProgress(row, loaded / total));
   request.upload.addEventListener("load", () => {
-    row.bar.removeAttribute("value");
     row.state.textContent = "Checking the video";
   });
   request.addEventListener("load", () => answered(row, request));
