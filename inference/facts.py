@@ -103,7 +103,6 @@ class Result:
     Attributes:
         rate: frames per second as an exact ratio ("30", "60000/1001").
         frames: how many the file has.
-        playable_type: MIME type with codecs, for asking the browser whether it can play it.
         codec_name: the codec as people know it.
         audio: whether there is sound.
         notes: sentences on what was lost on the way.
@@ -112,7 +111,6 @@ class Result:
 
     rate: str
     frames: int
-    playable_type: str
     codec_name: str
     audio: bool
     notes: list[str]
@@ -122,15 +120,6 @@ class Result:
     def last_frame(self) -> int:
         """Index of the last frame."""
         return self.frames - 1
-
-
-# What to ask a browser about; the profile and level are those of an ordinary file.
-_BROWSER_CODECS = {
-    "h264": "avc1.640028",
-    "hevc": "hvc1.1.6.L93.B0",
-    "av1": "av01.0.05M.08",
-    "vp9": "vp09.00.40.08",
-}
 
 
 _SOUND = {
@@ -146,11 +135,9 @@ def conversion_result(conversion: Conversion) -> Result:
     """The facts of a conversion that succeeded."""
     settings = ConversionSettings.from_dict(conversion.settings)
     report = conversion.report
-    container = "webm" if settings.container == "webm" else "mp4"
     return Result(
         rate=str(settings.rate),
         frames=report["frames"],
-        playable_type=f'video/{container}; codecs="{_BROWSER_CODECS[settings.codec]}"',
         codec_name=CODEC_NAMES[settings.codec],
         audio=report["audio"]["action"] not in ("none", "dropped"),
         notes=_notes(report),

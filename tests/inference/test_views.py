@@ -284,7 +284,10 @@ def test_a_clip_too_short_to_measure_says_so(
     member_client: Client, video: Video, tmp_path: Path
 ) -> None:
     conversion = finished(video, tmp_path, psnr=None, ssim=None, blend_psnr=None, blend_ssim=None)
-    assert "Not measured. The clip is too short." in member_client.get(conversion.get_absolute_url()).content.decode()
+    assert (
+        "Not measured. The clip is too short."
+        in member_client.get(conversion.get_absolute_url()).content.decode()
+    )
 
 
 def test_deleting_asks_first_and_then_removes_the_files(

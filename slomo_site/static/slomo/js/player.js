@@ -3,6 +3,7 @@
 import { loadFrameMap, nextRecorded, seconds } from "./frame-map.js";
 import { FramePosition } from "./frame-position.js";
 import { drawStrip, frameAt } from "./frame-strip.js";
+import { whenUnplayable } from "./unplayable.js";
 
 const SPEEDS = [0.125, 0.25, 0.5, 1, 2, 4];
 const CLOSE_UP = 48; // frames shown large around the current one
@@ -86,8 +87,7 @@ function startPlayer(root) {
   new ResizeObserver(draw).observe(root);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
-  video.addEventListener("error", refuse);
-  if (video.error || video.canPlayType(root.dataset.mime) === "") refuse();
+  whenUnplayable(video, refuse);
   showControls();
   loadFrameMap(root.dataset.map).then(
     (rows) => {
@@ -157,8 +157,10 @@ function startPlayer(root) {
     find("speed").textContent = `${video.playbackRate}×`;
   }
 
+  /** Without a picture there is no frame to name or to go to; the map of the clip stays. */
   function refuse() {
     find("cannot-play").hidden = false;
+    for (const part of root.querySelectorAll("[data-needs-picture]")) part.hidden = true;
   }
 }
 
