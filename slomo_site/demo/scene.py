@@ -76,7 +76,7 @@ class Scene:
         self.hills.draw(canvas, index)
         place(canvas, _sails(angle=0.09 * index), x=MILL - HILL_SPEED * index, y=322)
         canvas[HORIZON:] = _slide_ground(self.ground, index)
-        x, y = _ball_position(index)
+        x, y = ball_position(index)
         _shade(canvas, x=x, height=FLOOR - BALL_RADIUS - y)
         place(canvas, _ball(angle=BALL_SPEED * index / BALL_RADIUS), x=x, y=y)
         self.fence.draw(canvas, index)
@@ -84,7 +84,7 @@ class Scene:
         return np.asarray(np.rint(np.clip(small, 0, 1) * 255), np.uint8)
 
 
-def _ball_position(index: int) -> tuple[float, float]:
+def ball_position(index: int) -> tuple[float, float]:
     """Centre of the ball: falls, then rebounds lower each time, always under the same gravity."""
     second = index / FPS
     gravity = 3800.0

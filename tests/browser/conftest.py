@@ -1,4 +1,4 @@
-"""A real browser, signed in, that allows no error in its console."""
+"""A real browser that allows no error in its console, signed in where a test wants that."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -18,35 +18,51 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
+NewContext = Callable[..., BrowserContext]
 Open = Callable[..., Page]
 
 
 @pytest.fixture
-def open_as(chromium: str, live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """open_as(member, "/videos/", **context): the page as `member` sees it.
+def new_context(chromium: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[NewContext]:
+    """new_context(**options): a fresh profile; the options are those of Playwright's method.
 
-    What else is given goes to Playwright's `new_context` (`viewport`, `java_script_enabled` …).
+    At the end no page of it may have logged an error, a breach of the content policy included.
     """
     # Playwright's own event loop runs in this thread, where Django then suspects async code.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     problems: list[str] = []
+
+    def watch(page: Page) -> None:
+        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
 
-        def open_page(member: Any, address: str, **context: Any) -> Page:
-            client = Client()
-            client.force_login(member)
-            name = django_settings.SESSION_COOKIE_NAME
-            session = {"name": name, "value": client.cookies[name].value, "url": live_server.url}
-            signed_in = browser.new_context(base_url=live_server.url, **context)
-            signed_in.add_cookies([session])  # type: ignore[list-item]
-            page = signed_in.new_page()
-            page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-            page.on("pageerror", lambda error: problems.append(str(error)))
-            page.goto(address)
-            return page
+        def make(**options: Any) -> BrowserContext:
+            context = browser.new_context(**options)
+            context.on("page", watch)
+            return context
 
-        yield open_page
+        yield make
         browser.close()
     # A refusal is a 422, which Chromium reports as if it were a fault of the page.
     assert [text for text in problems if "422" not in text] == []
+
+
+@pytest.fixture
+def open_as(new_context: NewContext, live_server: Any) -> Open:
+    """open_as(member, "/videos/", **options): the page as `member` sees it."""
+
+    def open_page(member: Any, address: str, **options: Any) -> Page:
+        client = Client()
+        client.force_login(member)
+        name = django_settings.SESSION_COOKIE_NAME
+        session = {"name": name, "value": client.cookies[name].value, "url": live_server.url}
+        context = new_context(base_url=live_server.url, **options)
+        context.add_cookies([session])  # type: ignore[list-item]
+        page = context.new_page()
+        page.goto(address)
+        return page
+
+    return open_page

@@ -1,32 +1,21 @@
 """The review player in a real browser: what it names is what is on screen, frame for frame."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from django.conf import settings as django_settings
-from django.test import Client
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect
 
 from inference import files
 from inference.engine.framemap import FrameMapWriter, read_rows
 from inference.models import Conversion
+from tests.browser.conftest import Open
 from tests.engine import clips
 from tests.inference.conftest import add_video
 from tests.inference.results import FRAMES, finished
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 BITS = 6
 CELL = 16  # pixels: large enough that a lossy codec keeps black and white apart
 
@@ -72,37 +61,21 @@ def conversion(transactional_db: None, member: Any, tmp_path: Path) -> Conversio
 
 
 @pytest.fixture
-def page(
-    chromium: str,
-    conversion: Conversion,
-    live_server: Any,
-    member: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Page]:
-    """The conversion's page, opened by its owner; ends with no error in the console."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    client = Client()
-    client.force_login(member)
-    cookie = client.cookies[django_settings.SESSION_COOKIE_NAME].value
-    problems: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        context = browser.new_context()
-        context.add_cookies(
-            [{"name": django_settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}]
-        )
-        page = context.new_page()
-        page.on("console", lambda m: m.type == "error" and problems.append(m.text))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(live_server.url + conversion.get_absolute_url())
-        page.get_by_text("frame 1 of").wait_for()
-        yield page
-        browser.close()
-    assert problems == []
+def page(open_as: Open, member: Any, conversion: Conversion) -> Page:
+    """The conversion's page, opened by its owner."""
+    page = open_as(member, conversion.get_absolute_url())
+    page.get_by_text("frame 1 of").wait_for()
+    return page
 
 
 def wait_for_frame(page: Page, frame: int) -> None:
     page.get_by_text(f"frame {frame + 1} of {FRAMES}").wait_for(timeout=5000)
+
+
+def wait_until_still(page: Page) -> None:
+    video = 'document.querySelector("[data-player] video")'
+    page.wait_for_function(f"{video}.paused && !{video}.seeking")
+    page.wait_for_timeout(300)  # for the frame callback, which comes with the next painted frame
 
 
 def test_every_frame_can_be_stepped_to_and_is_the_one_named(page: Page) -> None:
@@ -142,18 +115,18 @@ def test_shift_and_arrows_go_between_recorded_frames(page: Page) -> None:
 def test_a_held_key_ends_on_the_last_frame_asked_for(page: Page) -> None:
     for _ in range(12):
         page.keyboard.press("Period", delay=0)
-    page.wait_for_timeout(800)
+    wait_until_still(page)
     named = page.locator("[data-about]").inner_text()
     assert named.startswith(f"frame {page.evaluate(ON_SCREEN) + 1} of")
 
 
 def test_playing_names_the_frame_it_stops_on(page: Page) -> None:
     page.keyboard.press("KeyJ")
-    assert page.locator("[data-speed]").inner_text() == "0.5×"
+    expect(page.locator("[data-speed]")).to_have_text("0.5×")
     page.keyboard.press("KeyK")
-    page.wait_for_timeout(500)
+    expect(page.locator("[data-about]")).not_to_contain_text("frame 1 of")
     page.keyboard.press("Space")
-    page.wait_for_timeout(300)
+    wait_until_still(page)
     shown = page.evaluate(ON_SCREEN)
     assert shown > 0
     assert page.locator("[data-about]").inner_text().startswith(f"frame {shown + 1} of")
@@ -192,3 +165,21 @@ def test_question_mark_opens_the_keys_and_escape_closes_them(page: Page) -> None
     page.keyboard.press("Escape")
     assert not page.get_by_role("dialog").is_visible()
     assert page.locator("[data-about]").inner_text().startswith("frame 1 of")
+
+
+def test_a_codec_the_browser_lacks_is_said_in_words_and_no_frame_is_named(
+    open_as: Open, member: Any, conversion: Conversion, tmp_path: Path
+) -> None:
+    clips.render(
+        tmp_path / "hevc.mp4",
+        clips.pan(4),
+        codec="libx265",
+        options={"x265-params": "log-level=none"},
+    )
+    conversion.result = files.store(tmp_path / "hevc.mp4", conversion.pk, 2)
+    conversion.settings |= {"codec": "hevc"}
+    conversion.save()
+    page = open_as(member, conversion.get_absolute_url())
+    page.get_by_text("This browser cannot play HEVC").wait_for()
+    assert not page.locator(".player__badge").is_visible()
+    assert page.locator("[data-overview]").is_visible()
