@@ -97,9 +97,9 @@ def _interpolate(options: argparse.Namespace) -> int:
     from inference.engine.convert import Progress, convert
     from inference.engine.interpolator import Interpolator
 
+    info = probe(options.source)
     if options.target.exists() and options.target.samefile(options.source):
         raise SettingsRefused("same_file", "The result would overwrite the source.")
-    info = probe(options.source)
     settings = ConversionSettings(
         rate=options.fps or info.frame_rate,
         slowness=options.slow,

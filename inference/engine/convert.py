@@ -6,24 +6,25 @@ encoder as the planes they are; only the frames in between ever were RGB.
 """
 
 import contextlib
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from inference.engine.errors import Cancelled, MediaRefused
+from inference.engine.errors import Cancelled, DiskFull, EngineError, MediaRefused
 from inference.engine.framemap import FrameMapWriter
 from inference.engine.holdout import HoldOut, Quality
 from inference.engine.interpolator import Interpolator
 from inference.engine.scenes import Link, SceneWatcher, Thumbnail, thumbnail
-from inference.engine.settings import ConversionSettings, estimate, span
+from inference.engine.settings import ConversionSettings, span
 from inference.engine.stages import Behind, ahead
 from inference.engine.timeline import Row, RowStream, Timeline
-from inference.engine.video.audio import AudioOutcome, AudioPlan
+from inference.engine.video.audio import FULL_DISK, AudioOutcome, AudioPlan
 from inference.engine.video.colour import from_rgb, to_rgb
 from inference.engine.video.decode import decode
 from inference.engine.video.encode import Encoder
@@ -41,12 +42,12 @@ AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a conversion is; `seconds_left` is None until there is something to judge by."""
+    """How far a conversion is; `seconds_left` supposes that the rest goes as what is done."""
 
     frames_done: int
     frames_total: int
     new_frames_per_second: float
-    seconds_left: float | None
+    seconds_left: float
     stage: str = "interpolating"
 
 
@@ -107,7 +108,7 @@ def convert(
     Raises:
         MediaRefused, SettingsRefused: the file or the settings cannot be worked with.
         Cancelled: `should_cancel` said so.
-        EngineError: the encoder or the disk failed; see `video.encode`.
+        EngineError: the encoder failed, see `video.encode`; `disk_full` or `unwritable`.
     """
     info = probe(source, limits)
     settings.check(info)
@@ -128,6 +129,12 @@ def convert(
             if final is not None:
                 _publish(written, final)
         return report
+    except OSError as error:
+        if error.errno in FULL_DISK:
+            raise DiskFull from error
+        raise EngineError(
+            "unwritable", f"The result could not be written ({error.strerror or error})."
+        ) from error
     finally:
         for leftover in (partial, partial_map):
             leftover.unlink(missing_ok=True)
@@ -160,7 +167,6 @@ class _Conversion:
         self._on_progress, self._should_cancel = on_progress, should_cancel
         self._format = working_format(info, settings.codec)
         self._span = span(info, settings)
-        self._total = estimate(info, settings).frames
         self._counts = {"recorded": 0, "synthesised": 0, "held": 0}
         self._confidence = 0.0
         self._started = time.perf_counter()
@@ -179,17 +185,30 @@ class _Conversion:
         expected = round((self._span.end - self._span.start) * self._info.frame_rate)
         holdout = HoldOut(self._interpolator, frames=expected)
         with (
+            contextlib.closing(decoder),
             contextlib.closing(ahead(self._decoded(decoder), DECODED_AHEAD)) as recorded,
-            FrameMapWriter(frame_map, self._map_head()) as rows,
-            self._encoder(target) as encoder,
-            Behind[Planes | Tensor](
-                lambda item: encoder.write(_planes(item, self._format)), ENCODED_BEHIND
-            ) as encoding,
         ):
-            for row, content in self._whole_frames(recorded, scenes, holdout):
-                rows.write(row)
-                encoding.put(content)
-                self._count(row)
+            first = next(recorded, None)
+            if first is None:
+                raise MediaRefused("no_frames", "No picture of this video could be decoded.")
+            # Where a trim of a variable rate begins is only known now; the sound begins there too.
+            self._span = replace(self._span, start=first.frame.pts)
+            timeline = Timeline(settings.rate, settings.slowness, self._span.start)
+            self._total = timeline.total(self._span.end)
+            with (
+                FrameMapWriter(frame_map, self._map_head()) as rows,
+                self._encoder(target) as encoder,
+                Behind[Planes | Tensor](
+                    lambda item: encoder.write(_planes(item, self._format)), ENCODED_BEHIND
+                ) as encoding,
+            ):
+                frames = self._whole_frames(
+                    first, recorded, RowStream(timeline), scenes=scenes, holdout=holdout
+                )
+                for row, content in frames:
+                    rows.write(row)
+                    encoding.put(content)
+                    self._count(row)
         seconds = time.perf_counter() - self._started
         made = self._counts["synthesised"]
         return ConversionReport(
@@ -213,44 +232,25 @@ class _Conversion:
             yield _Recorded(frame, to_rgb(frame, self._format), small)
 
     def _whole_frames(
-        self, recorded: Iterator[_Recorded], scenes: SceneWatcher, holdout: HoldOut
+        self,
+        first: _Recorded,
+        following: Iterator[_Recorded],
+        stream: RowStream,
+        *,
+        scenes: SceneWatcher,
+        holdout: HoldOut,
     ) -> Iterator[tuple[Row, Planes | Tensor]]:
-        """Every output frame, without the one that a rounded end may leave over."""
-        left: _Recorded | None = None
-        stream: RowStream | None = None
-        # The last row before the end may turn out to lie beyond it, so one is kept back.
-        kept: tuple[Row, Planes | Tensor] | None = None
-        for right in recorded:
+        """Every output frame; the last recorded one is held to the end that the file announces."""
+        left = first
+        for right in itertools.chain([first], following):
             self._check()
             link = scenes.look(right.thumbnail)
             holdout.look(right.frame.pts, right.rgb, linked=link is Link.MOTION)
-            if stream is None:
-                stream = RowStream(
-                    Timeline(self._settings.rate, self._settings.slowness, right.frame.pts)
-                )
             rows = stream.advance(right.frame.pts, hold=link is not Link.MOTION)
-            if left is not None:
-                for entry in self._between(left, right, self._within(stream.timeline, rows)):
-                    if kept is not None:
-                        yield kept
-                    kept = entry
+            yield from self._between(left, right, [r for r in rows if r.index < self._total])
             left = right
-        if stream is None or left is None:
-            raise MediaRefused("no_frames", "No picture of this video could be decoded.")
-        end = left.frame.pts + 1 / self._info.frame_rate
-        if self._settings.trim_out is not None:
-            end = min(end, self._span.end)
-        if kept is not None and kept[0].index < stream.timeline.total(end):
-            yield kept
-        for row in stream.finish(end):
+        for row in stream.finish(self._span.end):
             yield row, left.frame.planes
-
-    def _within(self, timeline: Timeline, rows: list[Row]) -> list[Row]:
-        """Without the rows beyond a trim's end."""
-        if self._settings.trim_out is None:
-            return rows
-        total = timeline.total(self._span.end)
-        return [row for row in rows if row.index < total]
 
     def _between(
         self, left: _Recorded, right: _Recorded, rows: list[Row]
@@ -299,13 +299,12 @@ class _Conversion:
             return
         done = sum(self._counts.values())
         elapsed = time.perf_counter() - self._started
-        total = max(self._total, done)
         self._on_progress(
             Progress(
                 frames_done=done,
-                frames_total=total,
+                frames_total=self._total,
                 new_frames_per_second=self._counts["synthesised"] / elapsed,
-                seconds_left=elapsed / done * (total - done),
+                seconds_left=elapsed / done * (self._total - done),
             )
         )
 

@@ -40,3 +40,14 @@ class Cancelled(EngineError):
 
 class OutOfMemory(EngineError):
     """The frame does not fit the device's memory, even tiled."""
+
+
+class DiskFull(EngineError):
+    """There is no room for what is being written."""
+
+    def __init__(
+        self,
+        code: str = "disk_full",
+        message: str = "The disk is full: free some space, then start again.",
+    ) -> None:
+        super().__init__(code, message)

@@ -9,7 +9,7 @@ from typing import NoReturn, Self, cast
 import av
 import numpy as np
 
-from inference.engine.errors import EngineError
+from inference.engine.errors import DiskFull, EngineError
 from inference.engine.video.audio import FULL_DISK, AudioOutcome, AudioPlan, AudioTrack
 from inference.engine.video.codecs import CODECS, ENCODABLE
 from inference.engine.video.frames import FrameFormat, Plane, Planes
@@ -172,9 +172,7 @@ class Encoder:
 
     def _refuse(self, error: av.FFmpegError, code: str) -> NoReturn:
         if error.errno in FULL_DISK:
-            raise EngineError(
-                "disk_full", "The disk is full: free some space, then start again."
-            ) from error
+            raise DiskFull from error
         width, height = self._format.width, self._format.height
         raise EngineError(
             code,
