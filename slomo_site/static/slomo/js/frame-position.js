@@ -10,8 +10,8 @@ export class FramePosition {
   #rate;
   #count;
   #onChange;
-  #wanted = null;
-  #asked = null;
+  #target = null; // the frame to be on while paused; null once the video was played again
+  #asked = null; // the frame of the latest seek
 
   /** @param {{rate: number, count: number, onChange: (frame: number) => void}} options */
   constructor(video, { rate, count, onChange }) {
@@ -21,8 +21,10 @@ export class FramePosition {
     this.#onChange = onChange;
     this.current = 0;
     video.addEventListener("seeked", () => {
-      if (this.#wanted === this.#asked) this.#wanted = null;
-      else this.#seek();
+      if (this.#target !== null && this.#target !== this.#asked) this.#seek();
+    });
+    video.addEventListener("play", () => {
+      if (!video.paused) this.#target = null;
     });
     if ("requestVideoFrameCallback" in video) {
       const shown = (_now, { mediaTime }) => {
@@ -37,20 +39,23 @@ export class FramePosition {
     }
   }
 
-  /** The frame asked for last, while the browser is still on its way there. */
+  /**
+   * Where the next step starts from: the frame asked for last, since the one on screen may still
+   * be the one before; while the video plays, the frame on screen.
+   */
   get target() {
-    return this.#wanted ?? this.current;
+    return this.#target ?? this.current;
   }
 
   /** Pauses on frame `index`, clamped to the clip. Quick calls merge: the last one wins. */
   goTo(index) {
     this.#video.pause();
-    this.#wanted = this.#clamp(index);
+    this.#target = this.#clamp(index);
     if (!this.#video.seeking) this.#seek();
   }
 
   #seek() {
-    this.#asked = this.#wanted;
+    this.#asked = this.#target;
     this.#video.currentTime = (this.#asked + 0.5) / this.#rate;
   }
 
