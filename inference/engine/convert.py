@@ -183,7 +183,7 @@ class _Conversion:
         )
         scenes = SceneWatcher()
         expected = round((self._span.end - self._span.start) * self._info.frame_rate)
-        holdout = HoldOut(self._interpolator, frames=expected)
+        holdout = HoldOut(self._interpolator, self._format, frames=expected)
         with (
             contextlib.closing(decoder),
             contextlib.closing(ahead(self._decoded(decoder), DECODED_AHEAD)) as recorded,

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from inference.engine.interpolator import Interpolator
 from inference.engine.quality import Picture, blend, psnr, ssim
+from inference.engine.video.colour import from_rgb, to_rgb
+from inference.engine.video.frames import Frame, FrameFormat
 
 SAMPLES = 8
 """Held-out frames of a clip; a shorter clip has fewer."""
@@ -56,9 +58,13 @@ class Quality:
 class HoldOut:
     """Watches the recorded frames of a clip pass by, and holds some of them out."""
 
-    def __init__(self, interpolator: Interpolator, *, frames: int) -> None:
-        """`frames` is how many recorded frames to expect; it only spreads the samples."""
-        self._interpolator = interpolator
+    def __init__(self, interpolator: Interpolator, format: FrameFormat, *, frames: int) -> None:
+        """
+        Args:
+            format: the planes that synthesised frames become.
+            frames: how many recorded frames to expect; it only spreads the samples.
+        """
+        self._interpolator, self._format = interpolator, format
         count = min(SAMPLES, -(-max(0, frames - 2) // FRAMES_PER_SAMPLE))
         self._due = [1 + round((k + 0.5) * (frames - 2) / count - 0.5) for k in range(count)]
         self._window: list[tuple[Fraction, Tensor]] = []
@@ -106,7 +112,10 @@ class HoldOut:
     def _measure(self, middle: int) -> Sample:
         (time0, frame0), (time, frame), (time1, frame1) = self._window
         t = float((time - time0) / (time1 - time0))
-        made = picture(self._interpolator.interpolate(frame0, frame1, [t]).frames[0])
+        rgb = self._interpolator.interpolate(frame0, frame1, [t]).frames[0]
+        # As it is shown: subsampled chroma has lost detail, in the recorded frame as well.
+        shown = Frame(time, from_rgb(rgb, self._format))
+        made = picture(to_rgb(shown, self._format))
         truth, mixed = picture(frame), blend(picture(frame0), picture(frame1), t)
         return Sample(
             frame=middle,
