@@ -63,7 +63,7 @@ def write_comparison(
     pictures = _Sequence(_pictures(result, result_info, HALF_WIDTH), before_each)
     originals = _Sequence(_originals(source, frame_map, settings), before_each)
     sides = []
-    for label, side in (("ORIGINAL", originals), ("SLOW MOTION", pictures)):
+    for label, side in (("ORIGINAL", originals), ("SLOMO", pictures)):
         clip = VideoClip(_frame_at(side, rate), duration=float(shown / rate))
         badge = ImageClip(_label(label), duration=clip.duration).with_position((12, 12))
         sides.append(CompositeVideoClip([clip, badge]))
@@ -89,11 +89,13 @@ def write_preview(
 ) -> None:
     """Write an animated GIF of the first seconds of a conversion."""
     info = probe(result)
-    seconds = min(float(info.duration), PREVIEW_SECONDS)
+    rate = min(PREVIEW_RATE, float(info.frame_rate))
+    # At least one picture: moviepy writes no file at all for less.
+    seconds = max(1 / rate, min(float(info.duration), PREVIEW_SECONDS))
     pictures = _Sequence(_pictures(result, info, PREVIEW_WIDTH), before_each)
     clip = VideoClip(_frame_at(pictures, info.frame_rate), duration=seconds)
     try:
-        clip.write_gif(str(target), fps=min(PREVIEW_RATE, float(info.frame_rate)), logger=None)
+        clip.write_gif(str(target), fps=rate, logger=None)
     finally:
         clip.close()
         pictures.close()
