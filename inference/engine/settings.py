@@ -19,6 +19,8 @@ AudioChoice = Literal["auto", "keep", "stretch", "drop"]
 AUDIO_CHOICES = ("auto", "keep", "stretch", "drop")
 MAX_RATE = 960
 MAX_SLOWNESS = 64
+_RATE_TERMS = 10**9
+"""Encoders keep numerator and denominator of a rate as machine integers."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ class ConversionSettings:
             raise SettingsRefused(
                 "bad_rate", f"The frame rate must lie between 1 and {MAX_RATE} per second."
             )
+        if max(self.rate.as_integer_ratio()) > _RATE_TERMS:
+            raise SettingsRefused(
+                "bad_rate",
+                "The frame rate may have six decimals, or be a fraction such as 30000/1001.",
+            )
         if not 1 <= self.slowness <= MAX_SLOWNESS:
             raise SettingsRefused(
                 "bad_slowness", f"The slowness must lie between 1 and {MAX_SLOWNESS} times."
@@ -71,6 +78,11 @@ class ConversionSettings:
             )
         if self.codec not in CODECS:
             raise SettingsRefused("bad_codec", f"The codec must be one of {', '.join(CODECS)}.")
+        most = CODECS[self.codec].max_rate
+        if most is not None and self.rate > most:
+            raise SettingsRefused(
+                "bad_rate", f"{self.codec} video has at most {most} frames per second."
+            )
         try:
             check_encodable(
                 working_format(info, self.codec), codec=self.codec, container=self.container

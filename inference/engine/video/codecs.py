@@ -13,6 +13,7 @@ class Codec:
         pixel_formats: those of `frames.FrameFormat` that the encoder takes.
         even_sizes: subsampled chroma needs even sizes, so odd pictures are padded by a row or
             column.
+        max_rate: frames per second that the encoder takes; None for any we allow.
         options: for the encoder; visually transparent, and quick enough for two cores.
     """
 
@@ -20,6 +21,7 @@ class Codec:
     containers: tuple[str, ...]
     pixel_formats: frozenset[str]
     even_sizes: bool
+    max_rate: int | None = None
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -47,6 +49,7 @@ CODECS = {
         ("mp4", "mkv", "webm"),
         _formats("yuv420p", ("", "10le")),
         even_sizes=False,
+        max_rate=240,
         options={"preset": "9", "crf": "20"},
     ),
     "vp9": Codec(
