@@ -1,6 +1,5 @@
 """One demonstration: a clip goes up, slow motion comes down, all of it said in the terminal."""
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +29,8 @@ def show(url: str, clip: Path, *, folder: Path, say: Callable[[str], object]) ->
     member = _member(url, folder / "member.json", say)
     api = Api(url, member.token)
     video = api.upload(clip)
-    say(f"Uploaded  {clip.name}: {video['width']} × {video['height']}, {video['frames']} frames")
+    say(f"Uploaded {clip.name}: {video['width']} × {video['height']}, {video['frames']} frames")
+    say(f"Slowing it down {SLOWNESS} times …")
     began = time.monotonic()
     conversion = _follow(api, api.convert(video["id"], mode="slow", factor=SLOWNESS))
     seconds = time.monotonic() - began
@@ -66,16 +66,15 @@ def _member(url: str, kept: Path, say: Callable[[str], object]) -> Member:
 
 def _follow(api: Api, conversion: dict[str, Any]) -> dict[str, Any]:
     """Draws the conversion's progress until it has ended; returns it as it is then."""
-    quiet = not sys.stderr.isatty()
     layout = "{desc:<9} {percentage:3.0f}%|{bar:30}| {n_fmt}/{total_fmt} frames{postfix}"
-    with tqdm(desc="Waiting", bar_format=layout, mininterval=10 if quiet else 0.1) as bar:
+    with tqdm(desc="Waiting", bar_format=layout, disable=None) as bar:  # only on a terminal
         while conversion["state"] in ACTIVE:
             time.sleep(POLL_SECONDS)
             conversion = api.conversion(conversion["id"])
             bar.total = conversion["frames_total"] or None
             bar.n = conversion["frames_done"]
             bar.desc = _doing(conversion)
-            bar.set_postfix_str(_pace(conversion), refresh=not quiet)
+            bar.set_postfix_str(_pace(conversion))
     return conversion
 
 

@@ -34,13 +34,15 @@ class Command(BaseCommand):
             clip = clip or self._built_in_clip(folder)
             if not clip.is_file():
                 raise CommandError(f"There is no file {clip}.")
-            self.stdout.write("Starting the site …")
-            with Supervisor(port=_port(), say=self.stdout.write) as site:
+            self._say("Starting the site …")
+            with Supervisor(port=_port(), say=self._say) as site:
                 site.wait_until_ready()
-                show(site.url, clip, folder=folder, say=self.stdout.write)
+                show(site.url, clip, folder=folder, say=self._say)
                 shown = True
-                if not once:
-                    self.stdout.write(f"\nSlomo keeps running at {site.url} (Ctrl-C stops it)")
+                if once:
+                    self._say("\n`make serve` starts the site again to watch it.")
+                else:
+                    self._say(f"\nSlomo keeps running at {site.url} (Ctrl-C stops it)")
                     site.wait()
         except (SupervisorError, SiteRefused) as error:
             raise CommandError(str(error)) from error
@@ -50,12 +52,16 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             if not shown:
                 raise CommandError("Stopped before the end.", returncode=130) from None
-            self.stdout.write("Stopped.")
+            self._say("Stopped.")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()  # at once, into a pipe too
 
     def _built_in_clip(self, folder: Path) -> Path:
         clip = folder / "windmill.mp4"
         if not clip.exists():
-            self.stdout.write("Drawing a clip …")
+            self._say("Drawing a clip …")
             draft = clip.with_suffix(".draft.mp4")
             render_clip(draft)
             draft.rename(clip)
