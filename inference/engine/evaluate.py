@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from inference.engine import pictures
 from inference.engine.errors import SettingsRefused
 from inference.engine.interpolator import Interpolator
 from inference.engine.quality import psnr, ssim
@@ -36,6 +37,9 @@ LAYOUTS = {
     "Vimeo90K": ("**/im1.*", "{parent}/im3", "{parent}/im2"),
 }
 """How benchmarks lay out a triplet: frame 0, frame 1 and the truth halfway, any image format."""
+
+WORST = 6
+"""Triplets on a sheet of the worst cases."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,26 @@ def evaluate(
     return summary, rows
 
 
+def worst_cases(
+    folder: Path, interpolator: Interpolator, rows: list[dict[str, Any]]
+) -> torch.Tensor:
+    """The `WORST` triplets the network did worst on, one a row, as a picture (3, H, W).
+
+    Each shows the truth, the synthesised frame, four times their difference, and the flow.
+    """
+    scored = zip((float(row["model"]["psnr"]) for row in rows), find_triplets(folder), strict=True)
+    shown: list[torch.Tensor] = []
+    for _, triplet in sorted(scored, key=lambda pair: pair[0])[:WORST]:
+        frame0, frame1, truth = (
+            _to_tensor(_read(path)) for path in (triplet.frame0, triplet.frame1, triplet.truth)
+        )
+        made = interpolator.interpolate(frame0, frame1, [0.5], want_flow=True)
+        assert made.flow01 is not None  # it was asked for
+        difference = (made.frames[0] - truth).abs() * 4
+        shown += [truth, made.frames[0], difference, pictures.flow_picture(made.flow01)]
+    return pictures.contact_sheet(shown, columns=4)
+
+
 def score(made: Picture, truth: Picture) -> dict[str, float]:
     """PSNR (dB), SSIM and interpolation error (codes of 8 bits) of one frame."""
     error = np.abs(made.astype(np.float64) - truth.astype(np.float64))
@@ -136,6 +160,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the scores here")
+    parser.add_argument(
+        "--sheet", type=Path, metavar="OUT", help="also draw the worst cases, a file a folder"
+    )
     parser.add_argument("--each", action="store_true", help="also print every triplet")
     options = parser.parse_args(argv)
     interpolator = Interpolator(options.weights, device=options.device, precision=options.precision)
@@ -143,6 +170,9 @@ def main(argv: list[str]) -> int:
     for folder in options.folders:
         summary, rows = evaluate(folder, interpolator, progress=sys.stderr.isatty())
         summaries.append(summary)
+        if options.sheet:
+            name = options.sheet.with_stem(f"{options.sheet.stem}-{folder.name}")
+            pictures.save(worst_cases(folder, interpolator, rows), name)
         if options.each:
             for row in rows:
                 print(f"{row['name']:<20}{row['model']['psnr']:>9.2f}{row['blend']['psnr']:>9.2f}")
