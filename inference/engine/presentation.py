@@ -57,15 +57,16 @@ def write_comparison(
     Args:
         before_each: called before each frame; raise there to stop.
     """
-    result_info = probe(result)
-    total, rate = result_info.frames, result_info.frame_rate
+    result_info, rate = probe(result), settings.rate
     step = max(1, round(rate / COMPARISON_RATE))
-    shown = min(total, int(COMPARISON_SECONDS * rate))
+    shown = -(-min(result_info.frames, int(COMPARISON_SECONDS * rate)) // step)
+    # moviepy counts frames by truncation: half a frame more keeps the last one.
+    seconds = float((shown + Fraction(1, 2)) * step / rate)
     pictures = _Sequence(_pictures(result, result_info, HALF_WIDTH), before_each)
     originals = _Sequence(_originals(source, frame_map, settings), before_each)
     sides = []
     for label, side in (("ORIGINAL", originals), ("SLOMO", pictures)):
-        clip = VideoClip(_frame_at(side, rate), duration=float(shown / rate))
+        clip = VideoClip(_frame_at(side, rate), duration=seconds)
         badge = ImageClip(_label(label), duration=clip.duration).with_position((12, 12))
         sides.append(CompositeVideoClip([clip, badge]))
     both = clips_array([sides])
@@ -76,7 +77,8 @@ def write_comparison(
             codec="libx264",
             preset="veryfast",
             audio=False,
-            ffmpeg_params=_X264,
+            # moviepy rounds the rate to two decimals.
+            ffmpeg_params=[*_X264, "-r", str(rate / step)],
             logger=None,
         )
     finally:

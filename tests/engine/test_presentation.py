@@ -16,6 +16,7 @@ from inference.engine.framemap import read_rows
 from inference.engine.interpolator import Interpolator
 from inference.engine.presentation import write_comparison, write_preview
 from inference.engine.settings import ConversionSettings
+from inference.engine.video.probe import probe
 from tests.engine import clips
 
 SLOW = ConversionSettings(Fraction(30), Fraction(4))
@@ -127,6 +128,18 @@ def test_odd_sizes_can_be_compared(tmp_path: Path, interpolator: Interpolator) -
     assert len(halves(compared(source, tmp_path, interpolator))) == 16
 
 
+@pytest.mark.parametrize(
+    ("rate", "frames"), [(Fraction(24000, 1001), 12), (Fraction(30000, 1001), 7), (Fraction(25), 8)]
+)
+def test_the_comparison_has_every_frame_at_the_exact_rate(
+    tmp_path: Path, interpolator: Interpolator, rate: Fraction, frames: int
+) -> None:
+    source = clips.moving(tmp_path / "in.mp4", frames=frames, rate=rate, sound=False)
+    settings = ConversionSettings(rate, Fraction(7))
+    info = probe(compared(source, tmp_path, interpolator, settings))
+    assert (info.frames, info.frame_rate, info.variable_rate) == (7 * frames, rate, False)
+
+
 def test_a_high_output_rate_is_thinned_to_what_screens_show(
     tmp_path: Path, interpolator: Interpolator
 ) -> None:
@@ -145,6 +158,14 @@ def test_a_single_frame_can_be_compared_and_previewed(
     assert len(halves(compared(clips.single_frame(tmp_path / "in.mp4"), tmp_path, interpolator)))
     write_preview(tmp_path / "out.mp4", tmp_path / "preview.gif")
     assert Image.open(tmp_path / "preview.gif").size == (96, 64)
+
+
+def test_a_single_frame_of_a_high_rate_can_be_compared(
+    tmp_path: Path, interpolator: Interpolator
+) -> None:
+    source = clips.render(tmp_path / "in.mp4", clips.pan(1), rate=240)
+    settings = ConversionSettings(Fraction(240), Fraction(1))
+    assert len(halves(compared(source, tmp_path, interpolator, settings))) == 1
 
 
 def test_the_preview_is_a_looping_gif_of_the_first_seconds(
