@@ -6,10 +6,10 @@ from typing import Any
 
 from django.template.defaultfilters import filesizeformat
 
+from inference.engine.quantities import decimal_text
 from inference.engine.settings import ConversionSettings
 from inference.engine.video.probe import AudioInfo, VideoInfo
 from inference.models import Conversion
-from inference.quantities import decimal_text
 from inference.wording import clock, count, number
 from videos.models import Video
 

@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from inference.engine.quantities import parse_rate, parse_seconds, parse_slowness
 from inference.models import Mode, Review
-from inference.quantities import parse_rate, parse_seconds, parse_slowness
 from inference.selectors import REVIEW_SORTINGS
 from inference.states import State
 

@@ -9,9 +9,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from inference.engine.quantities import parse_rate, parse_seconds, parse_slowness
 from inference.forms import AUDIO, CODECS, CONTAINERS, RATE_HELP, SECONDS_HELP, SLOWNESS_HELP
 from inference.models import Conversion, Mode
-from inference.quantities import parse_rate, parse_seconds, parse_slowness
 
 
 @extend_schema_field(OpenApiTypes.STR)

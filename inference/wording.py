@@ -3,9 +3,9 @@
 from fractions import Fraction
 from typing import Any
 
+from inference.engine.quantities import decimal_text
 from inference.engine.settings import ConversionSettings
 from inference.models import Conversion, Mode
-from inference.quantities import decimal_text
 from inference.selectors import Forecast, Progress
 from inference.states import State
 

@@ -7,11 +7,13 @@ runs on every upload.
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from inference.engine.errors import Cancelled, EngineError, SettingsRefused
+from inference.engine.quantities import parse_rate, parse_seconds, parse_slowness
 from inference.engine.settings import AUDIO_CHOICES, ConversionSettings
 from inference.engine.video.codecs import CODECS
 from inference.engine.video.poster import save_poster
@@ -52,11 +54,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("source", type=Path, metavar="IN")
     command.add_argument("target", type=Path, metavar="OUT", help="its ending names the container")
     command.add_argument(
-        "--fps", type=_fraction, help="frames per second of the result (default: the source's)"
+        "--fps",
+        type=_number(parse_rate),
+        help="frames per second of the result (default: the source's)",
     )
-    command.add_argument("--slow", type=_fraction, default=Fraction(1), help="times slower")
-    command.add_argument("--from", dest="trim_in", type=_fraction, metavar="SECONDS")
-    command.add_argument("--to", dest="trim_out", type=_fraction, metavar="SECONDS")
+    command.add_argument(
+        "--slow", type=_number(parse_slowness), default=Fraction(1), help="times slower"
+    )
+    command.add_argument("--from", dest="trim_in", type=_number(parse_seconds), metavar="SECONDS")
+    command.add_argument("--to", dest="trim_out", type=_number(parse_seconds), metavar="SECONDS")
     command.add_argument("--audio", choices=AUDIO_CHOICES, default="auto")
     command.add_argument("--codec", choices=sorted(CODECS), default="h264")
     command.add_argument("--container", help="where the ending does not say it")
@@ -107,7 +113,7 @@ def _interpolate(options: argparse.Namespace) -> int:
         trim_out=options.trim_out,
         audio=options.audio,
         codec=options.codec,
-        container=options.container or options.target.suffix.removeprefix("."),
+        container=options.container or options.target.suffix.removeprefix(".").lower(),
     )
     settings.check(info)
     interpolator = Interpolator(options.weights, device=options.device, precision=options.precision)
@@ -150,9 +156,13 @@ def summary(target: Path, report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _fraction(text: str) -> Fraction:
-    """A number such as 30, 29.97, 30000/1001 or 2.5."""
-    try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
+def _number(parse: Callable[[str], Fraction]) -> Callable[[str], Fraction]:
+    """`parse` as argparse wants it, with its refusal in words."""
+
+    def read(text: str) -> Fraction:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read

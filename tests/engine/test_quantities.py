@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from inference.quantities import decimal_text, parse_rate, parse_seconds, parse_slowness
+from inference.engine.quantities import decimal_text, parse_rate, parse_seconds, parse_slowness
 
 
 @pytest.mark.parametrize(
