@@ -66,7 +66,7 @@ def _member(url: str, kept: Path, say: Callable[[str], object]) -> Member:
 
 def _follow(api: Api, conversion: dict[str, Any]) -> dict[str, Any]:
     """Draws the conversion's progress until it has ended; returns it as it is then."""
-    layout = "{desc:<9} {percentage:3.0f}%|{bar:30}| {n_fmt}/{total_fmt} frames{postfix}"
+    layout = "{desc:<13} {percentage:3.0f}%|{bar:30}| {n_fmt}/{total_fmt} frames{postfix}"
     with tqdm(desc="Waiting", bar_format=layout, disable=None) as bar:  # only on a terminal
         while conversion["state"] in ACTIVE:
             time.sleep(POLL_SECONDS)
