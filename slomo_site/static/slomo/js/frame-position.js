@@ -1,3 +1,6 @@
+const SETTLE = 150; // milliseconds in which the callback for a painted frame should have come
+const MOST_SEEKS = 10; // to one frame; a file shorter than its frame map has frames nobody can see
+
 /**
  * Which frame a video shows, and how to go to another one exactly.
  *
@@ -12,6 +15,7 @@ export class FramePosition {
   #onChange;
   #target = null; // the frame to be on while paused; null once the video was played again
   #asked = null; // the frame of the latest seek
+  #seeks = 0; // how often it has been sought in a row
 
   /** @param {{rate: number, count: number, onChange: (frame: number) => void}} options */
   constructor(video, { rate, count, onChange }) {
@@ -21,10 +25,15 @@ export class FramePosition {
     this.#onChange = onChange;
     this.current = 0;
     video.addEventListener("seeked", () => {
-      if (this.#target !== null && this.#target !== this.#asked) this.#seek();
+      if (this.#target === null) return;
+      if (this.#target !== this.#asked) this.#seek();
+      else setTimeout(() => this.#confirm(), SETTLE);
     });
     video.addEventListener("play", () => {
       if (!video.paused) this.#target = null;
+    });
+    video.addEventListener("pause", () => {
+      if (this.#target === null) this.goTo(Math.floor(video.currentTime * rate));
     });
     if ("requestVideoFrameCallback" in video) {
       const shown = (_now, { mediaTime }) => {
@@ -51,10 +60,21 @@ export class FramePosition {
   goTo(index) {
     this.#video.pause();
     this.#target = this.#clamp(index);
+    this.#seeks = 0;
     if (!this.#video.seeking) this.#seek();
   }
 
+  /**
+   * A frame painted between two frame callbacks is never reported: a browser under load would
+   * leave the frame before named. So the seek is repeated until the frame has been reported.
+   */
+  #confirm() {
+    const arrived = this.current === this.#asked || this.#seeks >= MOST_SEEKS;
+    if (!arrived && this.#target === this.#asked && !this.#video.seeking) this.#seek();
+  }
+
   #seek() {
+    this.#seeks = this.#asked === this.#target ? this.#seeks + 1 : 1;
     this.#asked = this.#target;
     this.#video.currentTime = (this.#asked + 0.5) / this.#rate;
   }

@@ -106,6 +106,7 @@ function startPlayer(root) {
   }
 
   function play() {
+    if (position.target === count - 1) video.currentTime = 0;
     video.play().catch((error) => {
       // A seek may interrupt a start; only a codec the browser lacks is worth a word.
       if (error.name === "NotSupportedError") refuse();
