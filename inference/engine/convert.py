@@ -17,10 +17,11 @@ from typing import Any
 from torch import Tensor
 
 from inference.engine.errors import Cancelled, DiskFull, EngineError, MediaRefused
+from inference.engine.fidelity import Fidelity
 from inference.engine.framemap import FrameMapWriter
 from inference.engine.holdout import HoldOut, Quality
 from inference.engine.interpolator import Interpolator
-from inference.engine.scenes import Link, SceneWatcher, Thumbnail, thumbnail
+from inference.engine.scenes import Link, SceneWatcher, thumbnail
 from inference.engine.settings import ConversionSettings, span
 from inference.engine.stages import Behind, ahead
 from inference.engine.timeline import Row, RowStream, Timeline
@@ -64,6 +65,8 @@ class ConversionReport:
         new_frames_per_second: synthesised frames for each second of wall time.
         confidence: mean over the synthesised frames, 0..1; None without any.
         audio: what became of the sound.
+        fidelity: PSNR in dB of recorded frames in the result against the source's; None where
+            none of the first frames is a recorded one.
         quality: the hold-out measurement.
     """
 
@@ -80,6 +83,7 @@ class ConversionReport:
     new_frames_per_second: float
     confidence: float | None
     audio: AudioOutcome
+    fidelity: float | None = None
     quality: Quality = field(default_factory=Quality)
 
     def to_dict(self) -> dict[str, Any]:
@@ -146,7 +150,7 @@ class _Recorded:
 
     frame: Frame
     rgb: Tensor
-    thumbnail: Thumbnail
+    link: Link
 
 
 class _Conversion:
@@ -184,9 +188,10 @@ class _Conversion:
         scenes = SceneWatcher()
         expected = round((self._span.end - self._span.start) * self._info.frame_rate)
         holdout = HoldOut(self._interpolator, self._format, frames=expected)
+        fidelity = Fidelity(self._format)
         with (
             contextlib.closing(decoder),
-            contextlib.closing(ahead(self._decoded(decoder), DECODED_AHEAD)) as recorded,
+            contextlib.closing(ahead(self._decoded(decoder, scenes), DECODED_AHEAD)) as recorded,
         ):
             first = next(recorded, None)
             if first is None:
@@ -202,12 +207,12 @@ class _Conversion:
                     lambda item: encoder.write(_planes(item, self._format)), ENCODED_BEHIND
                 ) as encoding,
             ):
-                frames = self._whole_frames(
-                    first, recorded, RowStream(timeline), scenes=scenes, holdout=holdout
-                )
-                for row, content in frames:
+                stream = RowStream(timeline)
+                for row, content in self._whole_frames(first, recorded, stream, holdout):
                     rows.write(row)
                     encoding.put(content)
+                    if row.kind == "recorded" and not isinstance(content, Tensor):
+                        fidelity.look(row, content)
                     self._count(row)
         seconds = time.perf_counter() - self._started
         made = self._counts["synthesised"]
@@ -223,30 +228,29 @@ class _Conversion:
             new_frames_per_second=made / seconds,
             confidence=self._confidence / made if made else None,
             audio=encoder.audio_outcome,
+            fidelity=fidelity.measure(target),
             quality=holdout.result(),
         )
 
-    def _decoded(self, decoder: Iterator[Frame]) -> Iterator[_Recorded]:
+    def _decoded(self, decoder: Iterator[Frame], scenes: SceneWatcher) -> Iterator[_Recorded]:
         for frame in decoder:
-            small = thumbnail(frame.planes[0], self._format.bit_depth)
-            yield _Recorded(frame, to_rgb(frame, self._format), small)
+            link = scenes.look(thumbnail(frame.planes[0], self._format.bit_depth))
+            yield _Recorded(frame, to_rgb(frame, self._format), link)
 
     def _whole_frames(
         self,
         first: _Recorded,
         following: Iterator[_Recorded],
         stream: RowStream,
-        *,
-        scenes: SceneWatcher,
         holdout: HoldOut,
     ) -> Iterator[tuple[Row, Planes | Tensor]]:
         """Every output frame; the last recorded one is held to the end that the file announces."""
         left = first
         for right in itertools.chain([first], following):
             self._check()
-            link = scenes.look(right.thumbnail)
-            holdout.look(right.frame.pts, right.rgb, linked=link is Link.MOTION)
-            rows = stream.advance(right.frame.pts, hold=link is not Link.MOTION)
+            moves = right.link is Link.MOTION
+            holdout.look(right.frame.pts, right.rgb, linked=moves)
+            rows = stream.advance(right.frame.pts, hold=not moves)
             yield from self._between(left, right, [r for r in rows if r.index < self._total])
             left = right
         for row in stream.finish(self._span.end):

@@ -21,7 +21,7 @@ from inference.engine.settings import ConversionSettings, span
 from inference.engine.video.colour import to_rgb
 from inference.engine.video.decode import decode
 from inference.engine.video.frames import Frame, FrameFormat
-from inference.engine.video.probe import VideoInfo, probe
+from inference.engine.video.probe import UNLIMITED, VideoInfo, probe
 from inference.engine.video.working import working_format
 
 Picture = NDArray[np.uint8]
@@ -57,7 +57,7 @@ def write_comparison(
     Args:
         before_each: called before each frame; raise there to stop.
     """
-    result_info, rate = probe(result), settings.rate
+    result_info, rate = probe(result, UNLIMITED), settings.rate
     step = max(1, round(rate / COMPARISON_RATE))
     shown = -(-min(result_info.frames, int(COMPARISON_SECONDS * rate)) // step)
     # moviepy counts frames by truncation: half a frame more keeps the last one.
@@ -91,7 +91,7 @@ def write_preview(
     result: Path, target: Path, *, before_each: Callable[[], None] | None = None
 ) -> None:
     """Write an animated GIF of the first seconds of a conversion."""
-    info = probe(result)
+    info = probe(result, UNLIMITED)
     rate = min(PREVIEW_RATE, float(info.frame_rate))
     # At least one picture: moviepy writes no file at all for less.
     seconds = max(1 / rate, min(float(info.duration), PREVIEW_SECONDS))

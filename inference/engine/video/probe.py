@@ -1,6 +1,7 @@
 """What a file is, found out before anything else touches it, and refused in plain words."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +17,7 @@ from inference.engine.video import clock, source
 from inference.engine.video.frames import ColourTags
 from inference.engine.video.info import AudioInfo, VideoInfo
 
-__all__ = ["AudioInfo", "ColourTags", "Limits", "VideoInfo", "probe"]
+__all__ = ["UNLIMITED", "AudioInfo", "ColourTags", "Limits", "VideoInfo", "probe"]
 
 _LONGEST_LAST_FRAME = 10
 """Seconds a last frame may be held: files exist that claim years."""
@@ -32,6 +33,10 @@ class Limits:
     max_pixels: int = source.MAX_PIXELS
     max_frames: int = 432_000  # half an hour at 240 frames per second
     max_streams: int = 32
+
+
+UNLIMITED = Limits(max_bytes=sys.maxsize, max_seconds=sys.maxsize, max_frames=sys.maxsize)
+"""For files of our own making: a slowed clip may well be longer than any that is accepted."""
 
 
 def probe(path: Path, limits: Limits = Limits()) -> VideoInfo:
