@@ -36,9 +36,10 @@ MATCHED_COLUMNS = 64
 REACH = 8
 """Parts are looked for within one `REACH`-th of the picture's size."""
 IDENTICAL = 0.5
-"""Largest difference of any thumbnail pixel, codes of 8 bits, that is a repeat anywhere.
+"""Largest difference of any thumbnail value, codes of 8 bits, that is a repeat anywhere.
 
-The largest, not the mean: a small ball in an empty hall moves the mean by nothing.
+The largest, not the mean: a small ball in an empty hall moves the mean by nothing. And not of the
+cells' means alone: within its cell it moves those by nothing either.
 """
 REPEAT_DIFFERENCE = 6.0
 REPEAT_SHARE = 0.2
@@ -60,9 +61,16 @@ class Link(StrEnum):
 
 
 def thumbnail(luma: NDArray[Any], bit_depth: int) -> Thumbnail:
-    """The luma plane (H, W) as means of square cells, in codes of 8 bits."""
+    """The luma plane (H, W) by square cells: (3, h, w), in codes of 8 bits.
+
+    Channel 0 has the mean of each cell, 1 and 2 how much brighter it is to the right and below.
+    """
     cell = max(1, min(CELL, *luma.shape, luma.shape[1] // MATCHED_COLUMNS))
-    return _reduced(luma, (cell, cell)) / np.float32(1 << (bit_depth - 8))
+    cells = _cells(luma, (cell, cell))
+    across, down = cells.mean(1, dtype=np.float32), cells.mean(3, dtype=np.float32)
+    ramp = np.linspace(-1 / cell, 1 / cell, cell, dtype=np.float32)
+    small = np.stack((across.mean(2), across @ ramp, ramp @ down))
+    return np.asarray(small / np.float32(1 << (bit_depth - 8)), np.float32)
 
 
 class SceneWatcher:
@@ -87,7 +95,7 @@ class SceneWatcher:
         if self._repeats(float(change.max())):
             self.repeats += 1
             return Link.REPEAT
-        if float(change.mean()) > CUT_DIFFERENCE and novelty(last, frame) > CUT_NOVELTY:
+        if float(change[0].mean()) > CUT_DIFFERENCE and novelty(last[0], frame[0]) > CUT_NOVELTY:
             self.cuts += 1
             return Link.CUT
         return Link.MOTION
@@ -135,8 +143,12 @@ def _texture(picture: Thumbnail, block: tuple[int, int]) -> Thumbnail:
 
 
 def _reduced(picture: NDArray[Any], cell: tuple[int, int]) -> Thumbnail:
-    """Means of whole cells; what is left over at the right and bottom is not looked at."""
+    """Means of cells."""
+    return np.asarray(_cells(picture, cell).mean((1, 3), dtype=np.float32), np.float32)
+
+
+def _cells(picture: NDArray[Any], cell: tuple[int, int]) -> NDArray[Any]:
+    """(H, W) as (rows, h, columns, w); what is left over right and below is not looked at."""
     rows, columns = picture.shape[0] // cell[0], picture.shape[1] // cell[1]
-    cells = picture[: rows * cell[0], : columns * cell[1]]
-    means = cells.reshape(rows, cell[0], columns, cell[1]).mean((1, 3), dtype=np.float32)
-    return np.asarray(means, np.float32)
+    whole = picture[: rows * cell[0], : columns * cell[1]]
+    return whole.reshape(rows, cell[0], columns, cell[1])

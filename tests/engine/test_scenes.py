@@ -103,6 +103,14 @@ def test_a_small_thing_moving_over_a_still_background_is_no_repeat() -> None:
     assert watched(luma(pictures)) == ([], [])
 
 
+@pytest.mark.parametrize(("size", "speed"), [(2, 1), (4, 2), (8, 1)])
+def test_a_far_ball_over_a_wall_without_noise_is_no_repeat(size: int, speed: int) -> None:
+    pictures = [np.full((360, 640, 3), 100, np.uint8) for _ in range(24)]
+    for k, picture in enumerate(pictures):
+        picture[100 : 100 + size, 100 + speed * k : 100 + size + speed * k] = 235
+    assert watched(luma(pictures)) == ([], [])
+
+
 def test_ten_bit_pictures_are_judged_as_their_eight_bit_selves() -> None:
     picture = clips.pan(1)[0][..., 0]
     assert np.array_equal(thumbnail(picture, 8), thumbnail(picture.astype(np.uint16) << 2, 10))
