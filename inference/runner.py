@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError, close_old_connections, connections
+from django.db.models import F
 
 from inference import files
 from inference.attempts import OUT_OF_MEMORY, Attempt
@@ -98,7 +99,7 @@ class _Reporter:
 
     def stage(self, name: str) -> None:
         """Another kind of work has begun, which does not count frames."""
-        self._write(stage=name, seconds_left=None)
+        self._write(stage=name, seconds_left=None, frames_done=F("frames_total"))
 
     def check(self) -> None:
         """Raises Cancelled where the attempt should stop."""

@@ -16,6 +16,7 @@ from inference.attempts import Attempt
 from inference.engine.video.probe import probe
 from inference.models import Conversion
 from tests.awkward_table import AWKWARD, CONVERTS
+from videos.models import Video
 
 # The runner closes the connection it finds, and with it any transaction around the test.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,8 +35,10 @@ def test_it_ends_converted_or_refused_with_a_reason(
         assert answer.status_code == 422
         assert video["error"]["code"] == outcome
         assert video["error"]["message"].endswith(".")
+        assert not Video.objects.exists()
         return
     assert answer.status_code == 201, video
+    assert Video.objects.get().poster.open().read(2) == b"\xff\xd8"
 
     wish = {"video": video["id"], "mode": "slow", "factor": 2}
     if video["frames"] > FRAMES:
