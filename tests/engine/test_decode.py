@@ -263,3 +263,19 @@ def test_the_working_format_is_the_sources_own_where_the_encoder_takes_it(tmp_pa
     }.items():
         format = working_format(info, codec)
         assert (format.pixel_format, format.colour) == (expected, tags)
+
+
+def test_reordered_pictures_in_avi_all_come_in_the_order_they_are_shown(tmp_path: Path) -> None:
+    pictures = clips.pan(12)
+    path = clips.render(tmp_path / "clip.avi", pictures, options={"bf": "2"})
+    info = probe(path)
+    for start in (None, info.start + Fraction(1, 4)):
+        frames = list(decode(path, info, pixel_format="yuv420p", start=start))
+        assert len(frames) == (12 if start is None else 12 - 7)
+        times = [(frame.pts - info.start) * 30 for frame in frames]
+        assert times == list(range(12 - len(frames), 12))
+    levels = [frame.planes[0].astype(int) for frame in decode(path, info, pixel_format="yuv420p")]
+    reference = clips.render(tmp_path / "clip.mp4", pictures, options={"bf": "2"})
+    in_order = decode(reference, probe(reference), pixel_format="yuv420p")
+    for seen, expected in zip(levels, in_order, strict=True):
+        assert np.array_equal(seen, expected.planes[0])

@@ -96,7 +96,7 @@ class Decoder(Iterator[Frame]):
 
     def _from(self, start: Fraction | None) -> _Pictures:
         """All pictures from `start` or earlier on."""
-        if start is None or start <= self._info.start:
+        if start is None or start <= self._info.start or self._info.container == "avi":
             yield from self._pictures(None)
             return
         pictures = self._pictures(start)
@@ -118,11 +118,20 @@ class Decoder(Iterator[Frame]):
             tick, step, last = stream.time_base, 1 / info.frame_rate, None
             if seek is not None:
                 source.seek(container, seek)
+            first = None
             for picture in self._decoded(container, stream):
-                if picture.pts is None:
+                ticks = picture.pts
+                if info.container == "avi":
+                    # AVI has no display times: pts count pictures as they are stored, out of
+                    # order where there are B-frames; the decoder's own count is in order.
+                    first = picture.dts if first is None else first
+                    ticks = None
+                    if picture.dts is not None and first is not None:
+                        ticks = round(info.start / tick) + picture.dts - first
+                if ticks is None:
                     pts = info.start if last is None else last + step
                 else:
-                    pts = picture.pts * tick
+                    pts = ticks * tick
                     if info.on_grid:
                         pts = info.start + round((pts - info.start) * info.frame_rate) * step
                 if last is not None and pts <= last:
