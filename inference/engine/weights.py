@@ -82,6 +82,22 @@ def load(path: Path | None = None) -> tuple[SuperSloMo, WeightsInfo]:
     return network.eval(), info
 
 
+def fill(network: SuperSloMo, path: Path) -> None:
+    """Copy the weights of a file into a network of the same configuration.
+
+    Raises:
+        WeightsRefused: as `load`, and where the file holds another configuration.
+    """
+    loaded, _ = load(path)
+    if loaded.config != network.config:
+        raise WeightsRefused(
+            "weights_mismatch",
+            f"{path.name} holds {loaded.config.name} in another configuration than "
+            f"{network.config.name} has here.",
+        )
+    network.load_state_dict(loaded.state_dict())
+
+
 def save(
     network: SuperSloMo,
     path: Path,

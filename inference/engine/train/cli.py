@@ -27,6 +27,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cache", type=Path, default=Path("runs/footage"), help="where decoded footage is kept"
     )
+    parser.add_argument(
+        "--start-from", type=Path, metavar="WEIGHTS", help="begin a new run with these weights"
+    )
     parser.add_argument("--minutes", type=float, help="stop, resumable, after this long")
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples")
     parser.add_argument("--threads", type=int, help="CPU threads of the network")
@@ -55,6 +58,7 @@ def main(argv: list[str]) -> int:
         options.run or Path("runs") / Path(options.config).stem,
         device=options.device,
         workers=options.workers,
+        start_from=options.start_from,
     )
     if options.publish:
         summaries = json.loads(options.publish.read_text())

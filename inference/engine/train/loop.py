@@ -38,6 +38,7 @@ class Trainer:
         *,
         device: str = "cpu",
         workers: int = 1,
+        start_from: Path | None = None,
     ) -> None:
         """
         Args:
@@ -46,6 +47,10 @@ class Trainer:
             run: folder of the run's state, curve and weights; a run found there is resumed.
             device: `cpu` or `cuda`.
             workers: processes that prepare samples.
+            start_from: a weights file to begin a new run with, instead of random weights.
+
+        Raises:
+            WeightsRefused: `start_from` does not hold weights of the run's network.
         """
         self.config = config
         self.clips = [c for c in clips if c.name not in config.holdout]
@@ -56,6 +61,8 @@ class Trainer:
         self.step = 0
         self.network = SuperSloMo(config.network_config)
         self.network.initialise(torch.Generator().manual_seed(config.seed))
+        if start_from is not None:
+            weights.fill(self.network, start_from)
         self.network.place(self.device)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(

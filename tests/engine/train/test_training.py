@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from inference.engine import weights
-from inference.engine.errors import SettingsRefused
+from inference.engine.errors import SettingsRefused, WeightsRefused
 from inference.engine.network import COMPACT
 from inference.engine.train import config as configs
 from inference.engine.train.clips import Clip, open_packed, pack
@@ -74,6 +74,16 @@ def test_training_lowers_the_loss_and_writes_usable_weights(tmp_path: Path) -> N
     assert info.training["config"]["crop"] == 64
     rows = list(csv.DictReader((tmp_path / "curve.csv").open()))
     assert [row["step"] for row in rows] == ["25"]
+
+
+def test_a_run_can_begin_with_the_weights_of_another(tmp_path: Path) -> None:
+    trainer = Trainer(TINY, footage(), tmp_path, workers=0, start_from=weights.DEFAULT)
+    expected, _ = weights.load()
+    for name, tensor in expected.state_dict().items():
+        torch.testing.assert_close(trainer.average[name], tensor)
+    published = dataclasses.replace(TINY, network="published")
+    with pytest.raises(WeightsRefused, match="another configuration"):
+        Trainer(published, footage(), tmp_path, workers=0, start_from=weights.DEFAULT)
 
 
 def test_a_sample_depends_on_seed_and_index_alone() -> None:
