@@ -157,16 +157,18 @@ def test_an_error_at_the_very_last_item_is_raised_on_leaving() -> None:
 
 
 def test_the_callers_own_error_comes_first_and_drops_what_waits() -> None:
-    gate = threading.Event()
+    begun, gate = threading.Event(), threading.Event()
     taken: list[int] = []
 
     def take(item: int) -> None:
+        begun.set()
         gate.wait()
         taken.append(item)
 
     with pytest.raises(RuntimeError, match="cancelled"), Behind(take, 5) as behind:
         for number in range(5):
             behind.put(number)
+        begun.wait()
         threading.Timer(0.1, gate.set).start()
         raise RuntimeError("cancelled")
     assert taken == [0]
