@@ -5,13 +5,14 @@ directions. The *refinement* U-Net sees the frames warped to the time in between
 approximate flows, says which frame each pixel is visible in, and (compact only) repaints what
 neither frame shows. Everything between the two is the flow algebra of `warp.py`.
 
-The compact configuration differs from the published one in three ways, each for speed or for
-learning from little data:
+The compact configuration differs from the published one in four ways, each for speed, for detail or
+for learning from little data:
 
 * images enter by space-to-depth at `stride`, so no convolution runs at full resolution, and flow
   lives at `flow_stride` until the last warp;
 * the flow U-Net is shared over an image pyramid, coarse to fine, each level correcting the flow of
   the one before from the frames already warped by it, so large motion needs no large kernels;
+* the last warp samples bicubically, which keeps detail that bilinear sampling averages away;
 * the output gets an RGB residual after the fusion.
 
 Sources: Jiang et al., "Super SloMo", CVPR 2018 (the network and equations 3 to 5); Ronneberger et
@@ -65,6 +66,7 @@ class NetworkConfig:
         visibility_gain: multiplied to the visibility logit.
         sees_timestep: the refinement U-Net is told t.
         residual_output: the refinement U-Net adds an RGB residual to the fused frame.
+        kernel: how the frames are sampled in the last warp, `bilinear` or `bicubic`.
         active_heads: the last convolution is followed by the activation, as published.
     """
 
@@ -79,6 +81,7 @@ class NetworkConfig:
     visibility_gain: float = 1.0
     sees_timestep: bool = False
     residual_output: bool = False
+    kernel: str = "bilinear"
     active_heads: bool = True
 
     def to_dict(self) -> dict[str, Any]:
@@ -130,6 +133,7 @@ COMPACT = NetworkConfig(
     visibility_gain=4.0,
     sees_timestep=True,
     residual_output=True,
+    kernel="bicubic",
     active_heads=False,
 )
 
@@ -371,8 +375,8 @@ class SuperSloMo(nn.Module):
         flow_t1 = resize_flow(flow_t1 + correction[:, 2:], config.flow_stride)
         logit = F.pixel_shuffle(visibility_head, stride)
         visibility0 = torch.sigmoid(config.visibility_gain * logit)
-        warped0 = backward_warp(frame0, flow_t0)
-        warped1 = backward_warp(frame1, flow_t1)
+        warped0 = backward_warp(frame0, flow_t0, config.kernel)
+        warped1 = backward_warp(frame1, flow_t1, config.kernel)
         frame = fuse(warped0, warped1, visibility0, timestep)
         if config.residual_output:
             frame = frame + F.pixel_shuffle(residual_head, stride)

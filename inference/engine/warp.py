@@ -32,8 +32,8 @@ def _identity_grid(height: int, width: int, device: torch.device) -> tuple[Tenso
         return grid[None].float().to(device), pixel.to(device)
 
 
-def backward_warp(image: Tensor, flow: Tensor) -> Tensor:
-    """Sample `image` where `flow` points: g(I, F)(p) = I(p + F(p)), bilinear, edges replicated.
+def backward_warp(image: Tensor, flow: Tensor, kernel: str = "bilinear") -> Tensor:
+    """Sample `image` where `flow` points: g(I, F)(p) = I(p + F(p)), edges replicated.
 
     The corner pixels' centres are the ends of the normalised range (`align_corners=True`); the
     other convention would shift and blur every synthesised frame by half a pixel. A zero flow is
@@ -42,6 +42,9 @@ def backward_warp(image: Tensor, flow: Tensor) -> Tensor:
     Args:
         image: (B, C, H, W) float32.
         flow: (B, 2, H, W) float32, pixels.
+        kernel: `bilinear`, as published, or `bicubic`. Between pixels the first averages, which
+            shows as a loss of detail that comes and goes with the motion; the second keeps it,
+            and may overshoot the range of the image at edges.
 
     Returns:
         (B, C, H, W) float32.
@@ -49,7 +52,7 @@ def backward_warp(image: Tensor, flow: Tensor) -> Tensor:
     height, width = image.shape[-2:]
     identity, pixel = _identity_grid(height, width, image.device)
     grid = torch.addcmul(identity, flow.permute(0, 2, 3, 1), pixel)
-    sampled = F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    sampled = F.grid_sample(image, grid, mode=kernel, padding_mode="border", align_corners=True)
     # Normalised float32 coordinates miss pixel centres by up to 2e-4 px at a width of 3840. Where
     # nothing moves there is nothing to interpolate, so the pixel is taken as it is.
     moves = torch.logical_or(flow[:, :1], flow[:, 1:])

@@ -83,19 +83,16 @@ def load(path: Path | None = None) -> tuple[SuperSloMo, WeightsInfo]:
 
 
 def fill(network: SuperSloMo, path: Path) -> None:
-    """Copy the weights of a file into a network of the same configuration.
+    """Copy the weights of a file into a network whose tensors have the same names and shapes.
+
+    The configurations may differ otherwise: training goes on from weights that were trained with
+    another kernel or another number of pyramid levels.
 
     Raises:
-        WeightsRefused: as `load`, and where the file holds another configuration.
+        WeightsRefused: as `load`, and where the tensors do not fit.
     """
     loaded, _ = load(path)
-    if loaded.config != network.config:
-        raise WeightsRefused(
-            "weights_mismatch",
-            f"{path.name} holds {loaded.config.name} in another configuration than "
-            f"{network.config.name} has here.",
-        )
-    network.load_state_dict(loaded.state_dict())
+    _fill(network, dict(loaded.state_dict()), path)
 
 
 def save(

@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     config = configs.load(options.config)
-    clips = open_packed(pack(options.data, options.cache), crop=config.crop)
+    clips = open_packed(pack(options.data, options.cache, crop=config.crop), crop=config.crop)
     trainer = Trainer(
         config,
         clips,

@@ -15,7 +15,11 @@ CONFIGS = Path(__file__).parent / "configs"
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What each term of the loss counts; 0 leaves the term out. Terms are in `losses.py`."""
+    """What each term of the loss counts; 0 leaves the term out. Terms are in `losses.py`.
+
+    `floor` is no term: above 0, the reconstruction, Laplacian and warping terms of each sample
+    together enter as log(error + floor), so that still samples count as much as moving ones.
+    """
 
     reconstruction: float = 1.0
     laplacian: float = 0.0
@@ -23,6 +27,7 @@ class LossWeights:
     warping: float = 0.0
     smoothness: float = 0.0
     flow: float = 0.0
+    floor: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class TrainConfig:
 
     Attributes:
         network: `compact` or `published`.
+        changes: fields of that network's configuration to set otherwise, for experiments.
         steps: optimiser steps in all; the schedule ends there.
         batch: samples in a step.
         crop: side of the square crops, pixels.
@@ -49,6 +55,7 @@ class TrainConfig:
     """
 
     network: str = "compact"
+    changes: dict[str, Any] = field(default_factory=dict)
     steps: int = 10_000
     batch: int = 8
     crop: int = 192
@@ -69,7 +76,7 @@ class TrainConfig:
     @property
     def network_config(self) -> NetworkConfig:
         """The shape of the network to train."""
-        return NETWORKS[self.network]
+        return NetworkConfig.from_dict({**NETWORKS[self.network].to_dict(), **self.changes})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-safe; kept in the checkpoint and in the weights file."""
@@ -113,7 +120,10 @@ def load(name: str) -> TrainConfig:
         raise SettingsRefused(
             "bad_config", f"{path}: network must be one of {', '.join(NETWORKS)}."
         )
-    multiple = config.network_config.multiple
+    try:
+        multiple = config.network_config.multiple
+    except (TypeError, ValueError, KeyError) as error:
+        raise SettingsRefused("bad_config", f"{path}: changes: {error}.") from error
     if config.crop % multiple:
         raise SettingsRefused("bad_config", f"{path}: crop must be a multiple of {multiple}.")
     return config

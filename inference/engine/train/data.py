@@ -17,8 +17,9 @@ CUT_DIFFERENCE = 60.0
 """Mean absolute difference, codes of 8 bits, above which two frames are different scenes."""
 STATIC_DIFFERENCE = 2.0
 """Likewise, below which a crop has too little motion to learn from."""
-STATIC_KEPT = 0.1
-"""Part of the static crops that is kept, so that standing still is learned as well."""
+MOTION_BIAS = 0.75
+"""Part of the real samples chosen for motion. The others are crops as they come, mostly still: a
+network that has seen too few of them finds motion in the noise of a scene that stands still."""
 
 
 class Sample(TypedDict):
@@ -63,29 +64,27 @@ class Samples(Dataset[Sample]):
         return self.clips[int(random.choice(len(self.clips), p=self._odds))].frames
 
     def _triplet(self, random: np.random.Generator) -> Sample:
-        """Frames i, i+j and i+g of a clip, cropped where there is motion; t = j/g."""
+        """Frames i, i+j and i+g of a clip, mostly cropped where there is motion; t = j/g."""
         crop = self.config.crop
+        wants_motion = random.random() < MOTION_BIAS
         while True:
             clip = self._clip(random)
             gap = int(random.integers(2, min(self.config.max_gap, len(clip) - 1) + 1))
             inner = int(random.integers(1, gap))
             start = int(random.integers(0, len(clip) - gap))
-            chosen = clip[[start, start + inner, start + gap]]
             height, width = clip.shape[1:3]
-            best, most = chosen[:, :crop, :crop], -1.0
-            for _ in range(3):
+            windows = []
+            for _ in range(3 if wants_motion else 1):
                 y = int(random.integers(0, height - crop + 1))
                 x = int(random.integers(0, width - crop + 1))
-                window = chosen[:, y : y + crop, x : x + crop]
-                difference = float(
-                    np.abs(window[0, ::2, ::2].astype(np.int16) - window[2, ::2, ::2]).mean()
-                )
-                if difference > most:
-                    best, most = window, difference
-            if most > CUT_DIFFERENCE:
+                pair = clip[start : start + gap + 1 : gap, y : y + crop : 2, x : x + crop : 2]
+                windows.append((float(np.abs(np.diff(pair.astype(np.int16), axis=0)).mean()), y, x))
+            motion, y, x = max(windows)
+            if motion > CUT_DIFFERENCE or (wants_motion and motion < STATIC_DIFFERENCE):
                 continue
-            if most < STATIC_DIFFERENCE and random.random() > STATIC_KEPT:
-                continue
+            best = np.stack(
+                [clip[i, y : y + crop, x : x + crop] for i in (start, start + inner, start + gap)]
+            )
             return Sample(
                 frames=_to_float(best),
                 timestep=torch.full((1, 1, 1), inner / gap),

@@ -53,8 +53,8 @@ class Trainer:
             WeightsRefused: `start_from` does not hold weights of the run's network.
         """
         self.config = config
-        self.clips = [c for c in clips if c.name not in config.holdout]
-        self.holdout = holdout_triplets([c for c in clips if c.name in config.holdout], config)
+        self.clips = [c for c in clips if c.source not in config.holdout]
+        self.holdout = holdout_triplets([c for c in clips if c.source in config.holdout], config)
         self.run = run
         self.device = torch.device(device)
         self.workers = workers

@@ -1,4 +1,4 @@
-"""The loss terms, each a mean over batch and pixels of frames in 0..1.
+"""The loss terms, means over the pixels of frames in 0..1.
 
 Reconstruction, perceptual, warping and smoothness are the paper's (Jiang et al., CVPR 2018,
 section 3.3); the Laplacian pyramid follows Niklaus and Liu, "Context-aware Synthesis", CVPR 2018;
@@ -30,29 +30,37 @@ def total_loss(
     frame0, truth, frame1 = batch["frames"].unbind(1)
     pair = network.pair(frame0, frame1)
     made = network.synthesise(pair, batch["timestep"])
-    loss = weights.reconstruction * F.l1_loss(made.frame, truth)
-    if weights.laplacian:
-        loss = loss + weights.laplacian * laplacian(made.frame, truth)
-    if perceptual is not None and weights.perceptual:
-        loss = loss + weights.perceptual * perceptual(made.frame, truth)
     flow = pair.flow
+    error = weights.reconstruction * _l1(made.frame, truth)
+    if weights.laplacian:
+        error = error + weights.laplacian * laplacian(made.frame, truth)
     if weights.warping:
         full = resize_flow(flow, network.config.flow_stride)
         warping = (
-            F.l1_loss(made.first_warped0, truth)
-            + F.l1_loss(made.first_warped1, truth)
-            + F.l1_loss(backward_warp(frame0, full[:, 2:]), frame1)
-            + F.l1_loss(backward_warp(frame1, full[:, :2]), frame0)
+            _l1(made.first_warped0, truth)
+            + _l1(made.first_warped1, truth)
+            + _l1(backward_warp(frame0, full[:, 2:]), frame1)
+            + _l1(backward_warp(frame1, full[:, :2]), frame0)
         )
         if network.config.residual_output:
             # The residual would let the refined flows drift; hold them to the truth as well.
-            warping = warping + F.l1_loss(made.warped0, truth) + F.l1_loss(made.warped1, truth)
-        loss = loss + weights.warping * warping
+            warping = warping + _l1(made.warped0, truth) + _l1(made.warped1, truth)
+        error = error + weights.warping * warping
+    # A still scene's error is a hundredth of a moving one's, and as visible. The logarithm, which
+    # PSNR takes as well, lets both count.
+    loss = (error + weights.floor).log().mean() if weights.floor else error.mean()
+    if perceptual is not None and weights.perceptual:
+        loss = loss + weights.perceptual * perceptual(made.frame, truth)
     if weights.smoothness:
         loss = loss + weights.smoothness * smoothness(flow)
     if weights.flow:
         loss = loss + weights.flow * flow_error(pair.flows, batch["flow"], batch["has_flow"])
     return loss, made.frame.detach()
+
+
+def _l1(image: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute difference of each picture: (B, C, H, W) -> (B,)."""
+    return (image - truth).abs().mean(dim=(1, 2, 3))
 
 
 def smoothness(flow: Tensor) -> Tensor:
@@ -79,17 +87,17 @@ def flow_error(flows: list[Tensor], truth: Tensor, known: Tensor) -> Tensor:
 
 
 def laplacian(image: Tensor, truth: Tensor, levels: int = 5) -> Tensor:
-    """L1 between Laplacian pyramids; coarse levels count more, as they hold fewer pixels."""
-    total = torch.zeros((), device=image.device)
+    """L1 between Laplacian pyramids, (B,); coarse levels count more, as they hold fewer pixels."""
+    total = torch.zeros(len(image), device=image.device)
     difference = image - truth  # the pyramid is linear, so the difference's pyramid is enough
     for level in range(levels):
         coarse = F.avg_pool2d(difference, 2)
         detail = difference - F.interpolate(
             coarse, size=difference.shape[-2:], mode="bilinear", align_corners=False
         )
-        total = total + float(2**level) * detail.abs().mean()
+        total = total + float(2**level) * detail.abs().mean(dim=(1, 2, 3))
         difference = coarse
-    return total + float(2**levels) * difference.abs().mean()
+    return total + float(2**levels) * difference.abs().mean(dim=(1, 2, 3))
 
 
 class VggPerceptual(torch.nn.Module):
