@@ -28,13 +28,13 @@ def main(argv: list[str]) -> int:
     """Run a command; returns its exit status."""
     try:
         if argv[:1] == ["evaluate"]:
-            from inference.engine import evaluate
+            from inference.engine.evaluate import cli as evaluate
 
             return evaluate.main(argv[1:])
         if argv[:1] == ["train"]:
-            from inference.engine.train import cli
+            from inference.engine.train import cli as train
 
-            return cli.main(argv[1:])
+            return train.main(argv[1:])
         options = _parser().parse_args(argv)
         return int(options.run(options))
     except (KeyboardInterrupt, Cancelled):

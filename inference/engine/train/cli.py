@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import math
 import time
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import torch
 from inference.engine import weights
 from inference.engine.train import config as configs
 from inference.engine.train.clips import open_packed, pack
-from inference.engine.train.loop import Trainer
+from inference.engine.train.curve import Curve
+from inference.engine.train.loop import SAVE_EVERY, Trainer
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,6 +36,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare samples")
     parser.add_argument("--threads", type=int, help="CPU threads of the network")
     parser.add_argument(
+        "--save-every", type=int, default=SAVE_EVERY, help="steps between saves (default: 250)"
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="OUT", help="train no more: draw the run's curve"
+    )
+    parser.add_argument(
         "--publish",
         type=Path,
         metavar="SCORES",
@@ -47,7 +55,11 @@ def main(argv: list[str]) -> int:
     """Run the command; returns its exit status."""
     options = parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    until = time.monotonic() + 60 * options.minutes if options.minutes else None
+    run = options.run or Path("runs") / Path(options.config).stem
+    if options.plot:
+        Curve(run / "curve.csv").plot(options.plot)
+        return 0
+    end = time.monotonic() + 60 * options.minutes if options.minutes else math.inf
     if options.threads:
         torch.set_num_threads(options.threads)
     config = configs.load(options.config)
@@ -55,9 +67,10 @@ def main(argv: list[str]) -> int:
     trainer = Trainer(
         config,
         clips,
-        options.run or Path("runs") / Path(options.config).stem,
+        run,
         device=options.device,
         workers=options.workers,
+        save_every=options.save_every,
         start_from=options.start_from,
     )
     if options.publish:
@@ -71,5 +84,5 @@ def main(argv: list[str]) -> int:
             scores={s["folder"]: {"triplets": s["triplets"], **s["model"]} for s in summaries},
         )
     else:
-        trainer.train(until=until)
+        trainer.train(stop=lambda: time.monotonic() > end)
     return 0

@@ -10,6 +10,13 @@ from inference.engine.errors import SettingsRefused
 from inference.engine.network import COMPACT, PUBLISHED, NetworkConfig
 
 NETWORKS = {"compact": COMPACT, "published": PUBLISHED}
+CHOICES = {
+    "network": tuple(NETWORKS),
+    "schedule": ("cosine", "milestones"),
+    "augmentation": ("strong", "published"),
+    "precision": ("auto", "float32", "bfloat16", "float16"),
+}
+"""What a field that names something may say."""
 CONFIGS = Path(__file__).parent / "configs"
 
 
@@ -41,6 +48,7 @@ class TrainConfig:
         batch: samples in a step.
         crop: side of the square crops, pixels.
         synthetic_share: part of the samples that is layered motion with exact flow, 0..1.
+        augmentation: `strong`, or `published` (horizontal flips and time reversal alone).
         max_gap: widest distance between the two given frames of a real triplet, frames.
         learning_rate: at its highest.
         schedule: `cosine` (to zero at `steps`) or `milestones` (times 0.1 at each).
@@ -49,6 +57,8 @@ class TrainConfig:
         beta2, weight_decay: AdamW's.
         clip: largest gradient norm; 0 leaves gradients alone.
         ema: decay of the weights' moving average, which is what is kept; 0 keeps the last ones.
+        precision: of the convolutions, `float32`, `bfloat16` or `float16`; `auto` is float16 on a
+            GPU and bfloat16 on a CPU.
         seed: decides initial weights and every sample.
         holdout: clips never trained on, for the score printed during training.
         losses: what each loss term counts.
@@ -60,6 +70,7 @@ class TrainConfig:
     batch: int = 8
     crop: int = 192
     synthetic_share: float = 0.5
+    augmentation: str = "strong"
     max_gap: int = 6
     learning_rate: float = 4e-4
     schedule: str = "cosine"
@@ -69,6 +80,7 @@ class TrainConfig:
     weight_decay: float = 1e-4
     clip: float = 3.0
     ema: float = 0.999
+    precision: str = "auto"
     seed: int = 1
     holdout: tuple[str, ...] = ()
     losses: LossWeights = field(default_factory=LossWeights)
@@ -116,10 +128,11 @@ def load(name: str) -> TrainConfig:
         config = TrainConfig(**{**fields, **lists, "losses": losses})
     except TypeError as error:
         raise SettingsRefused("bad_config", f"{path}: {error}.") from error
-    if config.network not in NETWORKS:
-        raise SettingsRefused(
-            "bad_config", f"{path}: network must be one of {', '.join(NETWORKS)}."
-        )
+    for name, allowed in CHOICES.items():
+        if getattr(config, name) not in allowed:
+            raise SettingsRefused(
+                "bad_config", f"{path}: {name} must be one of {', '.join(allowed)}."
+            )
     try:
         multiple = config.network_config.multiple
     except (TypeError, ValueError, KeyError) as error:

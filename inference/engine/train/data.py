@@ -58,6 +58,8 @@ class Samples(Dataset[Sample]):
             sample = self._synthetic(random)
         else:
             sample = self._triplet(random)
+        if self.config.augmentation == "published":
+            return _flipped(_reversed(sample, random), random, axis=-1)
         return _augment(sample, random)
 
     def _clip(self, random: np.random.Generator) -> Frames:
@@ -123,26 +125,40 @@ def _to_float(images: Frames) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
 
 
+def _flipped(sample: Sample, random: np.random.Generator, *, axis: int) -> Sample:
+    """Mirrored along an axis half the time: -1 left to right, -2 upside down."""
+    if random.random() < 0.5:
+        return sample
+    signs = torch.tensor([-1, 1, -1, 1.0] if axis == -1 else [1, -1, 1, -1.0])
+    return Sample(
+        frames=sample["frames"].flip(axis),
+        timestep=sample["timestep"],
+        flow=sample["flow"].flip(axis) * signs[:, None, None],
+        has_flow=sample["has_flow"],
+    )
+
+
+def _reversed(sample: Sample, random: np.random.Generator) -> Sample:
+    """Backwards in time half the time."""
+    if random.random() < 0.5:
+        return sample
+    return Sample(
+        frames=sample["frames"].flip(0),
+        timestep=1 - sample["timestep"],
+        flow=sample["flow"][[2, 3, 0, 1]],
+        has_flow=sample["has_flow"],
+    )
+
+
 def _augment(sample: Sample, random: np.random.Generator) -> Sample:
     """Flips, transposition, time reversal, channel shuffles, contrast, blur and noise.
 
     The flow follows.
     """
-    frames, flow, timestep = sample["frames"], sample["flow"], sample["timestep"]
-    if random.random() < 0.5:
-        frames, flow = (
-            frames.flip(-1),
-            flow.flip(-1) * torch.tensor([-1, 1, -1, 1.0])[:, None, None],
-        )
-    if random.random() < 0.5:
-        frames, flow = (
-            frames.flip(-2),
-            flow.flip(-2) * torch.tensor([1, -1, 1, -1.0])[:, None, None],
-        )
+    sample = _flipped(_flipped(_reversed(sample, random), random, axis=-1), random, axis=-2)
+    frames, flow = sample["frames"], sample["flow"]
     if random.random() < 0.5:
         frames, flow = frames.transpose(-1, -2), flow.transpose(-1, -2)[[1, 0, 3, 2]]
-    if random.random() < 0.5:
-        frames, flow, timestep = frames.flip(0), flow[[2, 3, 0, 1]], 1 - timestep
     if random.random() < 0.5:
         frames = frames[:, torch.from_numpy(random.permutation(3))]
     if random.random() < 0.5:
@@ -162,7 +178,7 @@ def _augment(sample: Sample, random: np.random.Generator) -> Sample:
         frames[[0, 2]] += noise * seen
     return Sample(
         frames=frames.contiguous(),
-        timestep=timestep,
+        timestep=sample["timestep"],
         flow=flow.contiguous(),
         has_flow=sample["has_flow"],
     )

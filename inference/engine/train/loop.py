@@ -1,11 +1,10 @@
 """The training loop: resumable to the step, deterministic given a seed on one device."""
 
-import csv
 import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from inference.engine import weights
+from inference.engine.interpolator import PRECISIONS
 from inference.engine.network import SuperSloMo
 from inference.engine.train.clips import Clip
 from inference.engine.train.config import TrainConfig
+from inference.engine.train.curve import Curve
 from inference.engine.train.data import Sample, Samples
 from inference.engine.train.losses import VggPerceptual, total_loss
 
@@ -38,6 +39,7 @@ class Trainer:
         *,
         device: str = "cpu",
         workers: int = 1,
+        save_every: int = SAVE_EVERY,
         start_from: Path | None = None,
     ) -> None:
         """
@@ -47,6 +49,7 @@ class Trainer:
             run: folder of the run's state, curve and weights; a run found there is resumed.
             device: `cpu` or `cuda`.
             workers: processes that prepare samples.
+            save_every: steps; what a kill -9 costs at most.
             start_from: a weights file to begin a new run with, instead of random weights.
 
         Raises:
@@ -58,6 +61,8 @@ class Trainer:
         self.run = run
         self.device = torch.device(device)
         self.workers = workers
+        self.save_every = save_every
+        self.curve = Curve(run / "curve.csv")
         self.step = 0
         self.network = SuperSloMo(config.network_config)
         self.network.initialise(torch.Generator().manual_seed(config.seed))
@@ -72,8 +77,14 @@ class Trainer:
             foreach=True,
         )
         self.perceptual = self._perceptual()
+        precision = config.precision
+        if precision == "auto":
+            precision = "float16" if self.device.type == "cuda" else "bfloat16"
+        self.precision = PRECISIONS[precision]
         # float16 has too small a range for unscaled gradients; bfloat16 has not.
-        self.scaler = torch.amp.GradScaler(device, enabled=device == "cuda")
+        self.scaler = torch.amp.GradScaler(
+            self.device.type, enabled=self.precision is torch.float16
+        )
         run.mkdir(parents=True, exist_ok=True)
         if self._state.exists():
             self._resume()
@@ -82,13 +93,13 @@ class Trainer:
     def _state(self) -> Path:
         return self.run / "state.pt"
 
-    def train(self, *, until: float | None = None) -> None:
-        """Train to the last step, or to the `time.monotonic()` value `until`, saving as it goes."""
+    def train(self, *, stop: Callable[[], bool] | None = None) -> None:
+        """Train to the last step, or until `stop` says so, saving as it goes."""
         config = self.config
         started = waited = 0.0
         mark, mark_step = time.perf_counter(), self.step
         batches = self._batches()
-        while self.step < config.steps and (until is None or time.monotonic() < until):
+        while self.step < config.steps and not (stop and stop()):
             started = time.perf_counter()
             batch = next(batches)
             waited += time.perf_counter() - started
@@ -103,7 +114,7 @@ class Trainer:
                     waiting=waited / (now - mark),
                 )
                 mark, mark_step, waited = now, self.step, 0.0
-            if self.step % SAVE_EVERY == 0:
+            if self.step % self.save_every == 0:
                 self.save()
         self.save()
 
@@ -154,8 +165,8 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate_at(self.step)
         batch = Sample(**{k: v.to(self.device, non_blocking=True) for k, v in batch.items()})  # type: ignore[typeddict-item, attr-defined]
-        half = torch.float16 if self.device.type == "cuda" else torch.bfloat16
-        with torch.autocast(self.device.type, half):
+        reduced = self.precision is not torch.float32
+        with torch.autocast(self.device.type, self.precision, enabled=reduced):
             loss, made = total_loss(self.network, batch, config.losses, self.perceptual)
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -203,6 +214,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
         self.step = state["step"]
+        self.curve.rewind(self.step)
         log.info("resumed at step %d", self.step)
 
     def _report(self, *, loss: float, psnr: float, rate: float, waiting: float) -> None:
@@ -216,15 +228,9 @@ class Trainer:
             "samples_per_second": round(rate, 2),
             "waiting": round(waiting, 4),
         }
-        if self.step % SAVE_EVERY == 0 and self.holdout is not None:
+        if self.step % self.save_every == 0 and self.holdout is not None:
             row["holdout_psnr"] = round(self.holdout_psnr(), 3)
-        curve = self.run / "curve.csv"
-        fresh = not curve.exists()
-        with curve.open("a", newline="") as out:
-            writer = csv.DictWriter(out, row.keys())
-            if fresh:
-                writer.writeheader()
-            writer.writerow(row)
+        self.curve.append(row)
         line = (
             f"step {self.step}/{self.config.steps}  loss {loss:.4f}  psnr {psnr:.2f}  "
             f"{rate:.1f} samples/s  waiting {waiting:.1%}"
