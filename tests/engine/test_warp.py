@@ -6,10 +6,25 @@ import torch
 from inference.engine.warp import backward_warp, fuse, intermediate_flows, resize_flow
 
 
+@pytest.mark.parametrize("kernel", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("width", [1, 2, 853, 1280, 1920, 3840])
-def test_zero_flow_is_the_exact_identity_at_any_width(width: int) -> None:
+def test_zero_flow_is_the_exact_identity_at_any_width(width: int, kernel: str) -> None:
     image = torch.rand(1, 3, 5, width)
-    assert torch.equal(backward_warp(image, torch.zeros(1, 2, 5, width)), image)
+    assert torch.equal(backward_warp(image, torch.zeros(1, 2, 5, width), kernel), image)
+
+
+def test_bicubic_sampling_keeps_more_of_fine_detail_than_bilinear() -> None:
+    x = torch.arange(64.0)
+    frequency = 2 * torch.pi / 5  # five pixels a period
+    image = torch.sin(frequency * x).view(1, 1, 1, 64).expand(1, 1, 4, 64)
+    flow = torch.zeros(1, 2, 4, 64)
+    flow[:, 0] = 0.5
+    truth = torch.sin(frequency * (x + 0.5))[8:-8]
+    errors = {
+        kernel: (backward_warp(image, flow, kernel)[0, 0, 1, 8:-8] - truth).abs().mean()
+        for kernel in ("bilinear", "bicubic")
+    }
+    assert errors["bicubic"] < 0.3 * errors["bilinear"]
 
 
 def test_whole_pixel_flow_shifts_and_replicates_the_edge() -> None:

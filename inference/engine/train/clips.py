@@ -30,8 +30,8 @@ class Clip:
         return self.name.removesuffix(SMALL)
 
 
-GREY = ("gray", "mono", "pal8", "ya")
-"""Pixel formats without colour begin so."""
+GREY_SPREAD = 2
+"""Codes of 8 bits by which R, G and B differ at most where a clip is grey."""
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 """ISO/IEC 23091-2 transfer characteristics that 8 bits cannot hold."""
 SMALL = "-small"
@@ -87,14 +87,16 @@ def _decode(path: Path) -> Frames:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         context = stream.codec_context
-        if (context.pix_fmt or "").startswith(GREY):
-            raise ValueError(f"its colours are {context.pix_fmt}, and RGB is learned from")
         if context.color_trc in HDR_TRANSFERS:
             raise ValueError(f"it is HDR ({HDR_TRANSFERS[context.color_trc]}), which 8 bits cut")
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
     if len(frames) < 3:
         raise ValueError(f"{len(frames)} frames, and a triplet needs 3")
-    return np.stack(frames)
+    clip = np.stack(frames)
+    # The pixel format does not tell: grey H.264 is decoded as YUV. Black clips are grey as well.
+    if np.ptp(clip[::8, ::4, ::4], axis=-1).max() <= GREY_SPREAD:
+        raise ValueError("it is grey all through, and colours are learned from it")
+    return clip
 
 
 def _shrink(frames: Frames) -> Frames:
