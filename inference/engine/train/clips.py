@@ -92,7 +92,7 @@ def _decode(path: Path) -> Frames:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
     if len(frames) < 3:
         raise ValueError(f"{len(frames)} frames, and a triplet needs 3")
-    clip = np.stack(frames)
+    clip: Frames = np.asarray(np.stack(frames), np.uint8)
     # The pixel format does not tell: grey H.264 is decoded as YUV. Black clips are grey as well.
     if np.ptp(clip[::8, ::4, ::4], axis=-1).max() <= GREY_SPREAD:
         raise ValueError("it is grey all through, and colours are learned from it")
