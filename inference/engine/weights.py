@@ -82,7 +82,7 @@ def load(path: Path | None = None) -> tuple[SuperSloMo, WeightsInfo]:
     return network.eval(), info
 
 
-def fill(network: SuperSloMo, path: Path) -> None:
+def fill(network: SuperSloMo, path: Path) -> WeightsInfo:
     """Copy the weights of a file into a network whose tensors have the same names and shapes.
 
     The configurations may differ otherwise: training goes on from weights that were trained with
@@ -91,8 +91,9 @@ def fill(network: SuperSloMo, path: Path) -> None:
     Raises:
         WeightsRefused: as `load`, and where the tensors do not fit.
     """
-    loaded, _ = load(path)
+    loaded, info = load(path)
     _fill(network, dict(loaded.state_dict()), path)
+    return info
 
 
 def save(

@@ -66,8 +66,10 @@ class Trainer:
         self.step = 0
         self.network = SuperSloMo(config.network_config)
         self.network.initialise(torch.Generator().manual_seed(config.seed))
+        self.started_from: dict[str, Any] = {}
         if start_from is not None:
-            weights.fill(self.network, start_from)
+            info = weights.fill(self.network, start_from)
+            self.started_from = {"digest": info.digest, "training": info.training}
         self.network.place(self.device)
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
@@ -133,6 +135,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
             "config": self.config.to_dict(),
+            "started_from": self.started_from,
         }
         partial = self._state.with_suffix(".partial")
         with partial.open("wb") as out:
@@ -158,6 +161,7 @@ class Trainer:
                 "synthetic_share": self.config.synthetic_share,
             },
             "config": self.config.to_dict(),
+            "started_from": self.started_from,
         }
 
     def _step(self, batch: Sample) -> tuple[float, Tensor]:
@@ -214,6 +218,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
         self.step = state["step"]
+        self.started_from = state.get("started_from") or self.started_from
         self.curve.rewind(self.step)
         log.info("resumed at step %d", self.step)
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from inference.engine.train.curve import Curve
 from inference.engine.train.data import Sample, Samples
 from inference.engine.train.loop import Trainer
 from inference.engine.train.losses import flow_error, laplacian, smoothness, total_loss
+from inference.engine.vision import torchvision
 from tests.engine import clips
 from tests.engine.textures import texture
 
@@ -86,9 +88,10 @@ def test_training_lowers_the_loss_and_writes_usable_weights(tmp_path: Path) -> N
 
 def test_a_run_can_begin_with_the_weights_of_another(tmp_path: Path) -> None:
     trainer = Trainer(TINY, footage(), tmp_path, workers=0, start_from=weights.DEFAULT)
-    expected, _ = weights.load()
+    expected, info = weights.load()
     for name, tensor in expected.state_dict().items():
         torch.testing.assert_close(trainer.average[name], tensor)
+    assert trainer.summary()["started_from"]["digest"] == info.digest
     published = dataclasses.replace(TINY, network="published")
     with pytest.raises(WeightsRefused, match="does not fit"):
         Trainer(published, footage(), tmp_path, workers=0, start_from=weights.DEFAULT)
@@ -253,6 +256,21 @@ def gradient(network: SuperSloMo, batch: Sample, losses: LossWeights) -> float:
     assert bias is not None
     assert bias.grad is not None
     return float(bias.grad[-12:].norm())
+
+
+def test_without_vgg_the_perceptual_loss_is_left_out_and_the_rest_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreachable(*args: object, **kwargs: object) -> None:
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr(torchvision().models, "vgg16", unreachable)
+    losses = LossWeights(reconstruction=204, perceptual=0.005, warping=102, smoothness=1)
+    published = dataclasses.replace(TINY, steps=1, augmentation="published", losses=losses)
+    trainer = Trainer(published, footage(), tmp_path, workers=0)
+    assert "perceptual loss is left out" in caplog.text
+    trainer.train()
+    assert trainer.step == 1
 
 
 def test_the_curve_forgets_what_a_killed_run_did_after_its_last_save(tmp_path: Path) -> None:
