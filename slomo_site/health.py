@@ -1,10 +1,16 @@
-"""`/healthz`: can this process do its work? For load balancers, supervisors and people."""
+"""`/healthz` and `/readyz`: does this process live, and can it take visitors?
+
+For load balancers, supervisors and people.
+"""
 
 import logging
+import tempfile
 from collections.abc import Callable
 
 import django_rq
+from django.conf import settings
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -27,6 +33,23 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse(body, status=200 if database else 503)
 
 
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Whether visitors may be sent here: 503 until the database is there and migrated, and the
+    media folder can be written to. A release that waits for its migrations is alive, not ready.
+    """
+    checks = {
+        "database": _works("database", _ask_database),
+        "migrations": _works("database's schema", _ask_migrations),
+        "media": _works("media folder", _ask_media),
+    }
+    ready = all(checks.values())
+    body = {"status": "ready" if ready else "not ready"}
+    body |= {part: _word(works) for part, works in checks.items()}
+    return JsonResponse(body, status=200 if ready else 503)
+
+
 def _word(works: bool) -> str:
     return "ok" if works else "down"
 
@@ -43,6 +66,18 @@ def _works(part: str, ask: Callable[[], object]) -> bool:
 def _ask_database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+
+
+def _ask_migrations() -> None:
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        raise RuntimeError(f"{len(missing)} migrations have not been applied")
+
+
+def _ask_media() -> None:
+    with tempfile.TemporaryFile(dir=settings.MEDIA_ROOT) as file:
+        file.write(b"ready")
 
 
 def _ask_queue() -> None:

@@ -151,7 +151,9 @@ SLOMO_HTTPS = env.bool("SLOMO_HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SLOMO_HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SLOMO_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SLOMO_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # a probe inside the machine speaks plain HTTP
+SECURE_REDIRECT_EXEMPT = [
+    r"^(healthz|readyz|metrics)$"
+]  # a probe inside the machine speaks plain HTTP
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -262,8 +264,12 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+# Whoever sends it as `Authorization: Bearer …` may read /metrics; staff may anyway.
+SLOMO_METRICS_TOKEN = env.str("SLOMO_METRICS_TOKEN", default="")
+
 # Logs: `logger.info("…", extra={"job": conversion.pk})` puts the job's id in its column
 
+SLOMO_LOG_FORMAT = env.str("SLOMO_LOG_FORMAT", default="line")  # or json: one object a line
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -273,9 +279,16 @@ LOGGING = {
             "fmt": "{asctime} {levelname} {process} {name} job={job} {message}",
             "style": "{",
             "defaults": {"job": "-"},
-        }
+        },
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": "{asctime}{levelname}{process}{name}{job}{message}",
+            "style": "{",
+            "defaults": {"job": None},
+            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        },
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": SLOMO_LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {"django": {"handlers": [], "propagate": True}},
 }

@@ -9,7 +9,8 @@ from drf_spectacular.views import SpectacularAPIView
 
 from slomo_site import pages
 from slomo_site.api_docs import api_docs
-from slomo_site.health import healthz
+from slomo_site.health import healthz, readyz
+from slomo_site.metrics import metrics
 
 admin.site.site_header = admin.site.site_title = "Slomo"
 # Staff sign in where everyone does, behind the same rate limits.
@@ -25,6 +26,8 @@ urlpatterns = [
     path("api/docs/", api_docs, name="api-docs"),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("favicon.ico", RedirectView.as_view(url=static("slomo/logo.svg"))),
 ]
 

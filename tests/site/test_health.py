@@ -1,8 +1,12 @@
-"""`/healthz` tells what works."""
+"""`/healthz` tells what works, `/readyz` whether visitors may come."""
+
+from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 pytestmark = pytest.mark.django_db
@@ -31,3 +35,31 @@ def test_without_a_database_it_does_not(
     response = client.get("/healthz")
     assert response.status_code == 503
     assert response.json()["status"] == "down"
+
+
+def test_a_migrated_site_that_can_write_is_ready(client: Client) -> None:
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {
+        "status": "ready",
+        "database": "ok",
+        "migrations": "ok",
+        "media": "ok",
+    }
+
+
+def test_a_site_whose_migrations_wait_is_alive_but_not_ready(client: Client) -> None:
+    MigrationRecorder(connection).record_unapplied("videos", "0001_initial")
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["migrations"] == "down"
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_site_that_cannot_store_files_is_not_ready(
+    client: Client, settings: Any, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path / "gone"
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["media"] == "down"

@@ -1,5 +1,6 @@
 """Settings under other environments, each in a process of its own."""
 
+import json
 import os
 import stat
 import subprocess
@@ -109,3 +110,14 @@ print(client.get("/healthz").status_code)
         "True",
         "200",
     ], done.stderr
+
+
+def test_logs_can_be_json_with_the_jobs_id_in_a_field(tmp_path: Path) -> None:
+    say = "import logging; logging.getLogger('x').warning('Lost %d', 2, extra={'job': 'abc'})"
+    done = manage("shell", "-c", say, data_dir=tmp_path / "data", SLOMO_LOG_FORMAT="json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stderr.splitlines()[-1])
+    assert record["job"] == "abc"
+    assert record["message"] == "Lost 2"
+    assert record["level"] == "WARNING"
+    assert record["logger"] == "x"
