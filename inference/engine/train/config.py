@@ -24,11 +24,12 @@ CONFIGS = Path(__file__).parent / "configs"
 class LossWeights:
     """What each term of the loss counts; 0 leaves the term out. Terms are in `losses.py`.
 
-    `floor` is no term: above 0, the reconstruction, Laplacian and warping terms of each sample
+    `floor` is no term: above 0, the reconstruction, RMS, Laplacian and warping terms of each sample
     together enter as log(error + floor), so that still samples count as much as moving ones.
     """
 
     reconstruction: float = 1.0
+    rms: float = 0.0
     laplacian: float = 0.0
     perceptual: float = 0.0
     warping: float = 0.0

@@ -32,6 +32,9 @@ def total_loss(
     made = network.synthesise(pair, batch["timestep"])
     flow = pair.flow
     error = weights.reconstruction * _l1(made.frame, truth)
+    if weights.rms:
+        squared = (made.frame - truth).square().mean(dim=(1, 2, 3))
+        error = error + weights.rms * (squared + 1e-8).sqrt()
     if weights.laplacian:
         error = error + weights.laplacian * laplacian(made.frame, truth)
     if weights.warping:
