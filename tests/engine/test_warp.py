@@ -27,6 +27,14 @@ def test_bicubic_sampling_keeps_more_of_fine_detail_than_bilinear() -> None:
     assert errors["bicubic"] < 0.3 * errors["bilinear"]
 
 
+@pytest.mark.parametrize("kernel", ["bilinear", "bicubic"])
+def test_one_image_is_warped_as_it_is_in_a_batch(kernel: str) -> None:
+    """Alone it is sampled in strips, one for each thread."""
+    image, flow = torch.rand(1, 3, 64, 40), 20 * torch.randn(1, 2, 64, 40)
+    both = backward_warp(image.expand(2, -1, -1, -1), flow.expand(2, -1, -1, -1), kernel)
+    assert torch.equal(backward_warp(image, flow, kernel), both[:1])
+
+
 def test_whole_pixel_flow_shifts_and_replicates_the_edge() -> None:
     image = torch.arange(5.0).view(1, 1, 1, 5).expand(1, 1, 3, 5)
     flow = torch.zeros(1, 2, 3, 5)
