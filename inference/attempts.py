@@ -6,29 +6,51 @@ changes nothing.
 
 import uuid
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
+from django.db.models.functions import Now
 
-from inference import files, queue
+from inference import files
 from inference.models import Conversion
+from inference.patience import patiently
 from inference.states import State, transition
 
-# Seconds between heartbeats, and without one until an attempt counts as lost. The second leaves
-# room for a database that is locked for a while.
+# Seconds between heartbeats, and without one until an attempt counts as lost. Together with the
+# reconciler's round a dead worker is noticed within half a minute.
 HEARTBEAT_SECONDS = 3.0
-LOST_AFTER_SECONDS = 60.0
+LOST_AFTER_SECONDS = 20.0
 
-WORKER_LOST = (
+MAX_LOSSES = 2  # attempts lost before the next one is the last
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What ended an attempt through no fault of the video, so that another may go well."""
+
+    code: str
+    message: str
+
+
+WORKER_LOST = Trouble(
     "worker_lost",
-    "The conversion was interrupted: the process that worked on it ended unexpectedly.",
+    "The conversion was interrupted several times: the process that worked on it ended "
+    "unexpectedly. Start it again; if that repeats, please tell whoever runs this site.",
 )
-OUT_OF_MEMORY = (
+STALLED = Trouble(
+    "stalled",
+    "The conversion stopped making progress several times. Try a shorter part of the video; if "
+    "that does not help, please tell whoever runs this site.",
+)
+STORAGE_AWAY = Trouble(
+    "storage_away",
+    "The result could not be stored. Start the conversion again later; if that repeats, please "
+    "tell whoever runs this site.",
+)
+OUT_OF_MEMORY = Trouble(
     "out_of_memory",
-    "The machine ran out of memory during the conversion. Try a shorter part or a smaller clip.",
+    "The machine ran out of memory during the conversion, even with the smallest batches and "
+    "tiles. Try a smaller clip.",
 )
 
 
@@ -62,7 +84,8 @@ class Attempt:
         running = Conversion.objects.filter(
             pk=self.conversion_id, attempt=self.number, state=State.RUNNING
         )
-        return running.update(heartbeat_at=timezone.now(), **progress) == 1
+        # By the database's clock, which all machines share.
+        return running.update(heartbeat_at=Now(), **progress) == 1
 
     def succeed(self, **outcome: Any) -> bool:
         """Publishes the result: the stored files' names and the figures, in one UPDATE."""
@@ -72,14 +95,30 @@ class Attempt:
         """Ends the conversion with the reason why it cannot be done."""
         return self._leave(State.RUNNING, State.FAILED, error_code=code, error_message=message)
 
-    def give_back(self, *, lost: bool = False) -> bool:
-        """Puts the conversion back into the queue, unharmed or because its worker was lost."""
-        losses = {"losses": F("losses") + 1} if lost else {}
-        with transaction.atomic():
-            applied = self._leave(State.RUNNING, State.QUEUED, **losses)
-            if applied:
-                transaction.on_commit(partial(queue.enqueue, self.conversion_id))
-        return applied
+    def give_back(self) -> bool:
+        """Makes the conversion wait again, unharmed; the caller puts it back on the queue."""
+        return self._leave(State.RUNNING, State.QUEUED)
+
+    def try_again(self, trouble: Trouble) -> bool:
+        """Makes the conversion wait for another attempt, or fails it after too many.
+
+        What ran out of memory is tried once more, sparing memory. The caller puts it back on the
+        queue.
+        """
+        row = Conversion.objects.filter(pk=self.conversion_id).values("losses", "spares_memory")
+        before = patiently(row.first)
+        if before is None:
+            return False
+        for_memory = trouble is OUT_OF_MEMORY
+        if before["losses"] >= MAX_LOSSES or (for_memory and before["spares_memory"]):
+            self.fail(trouble.code, trouble.message)
+            return False
+        return self._leave(
+            State.RUNNING,
+            State.QUEUED,
+            losses=F("losses") + 1,
+            spares_memory=before["spares_memory"] or for_memory,
+        )
 
     def close(self) -> None:
         """Lets go of the conversion, whatever became of it.
@@ -99,4 +138,6 @@ class Attempt:
 
     def _leave(self, old: State, new: State, **changes: Any) -> bool:
         changes |= {"stage": "", "seconds_left": None}
-        return transition(self.conversion_id, attempt=self.number, old=old, new=new, **changes)
+        return patiently(
+            lambda: transition(self.conversion_id, attempt=self.number, old=old, new=new, **changes)
+        )

@@ -1,14 +1,18 @@
 """The worker's long-lived child: the only process that loads the model.
 
 The parent stays small and free of torch, so it can always answer, beat and kill. Parent and child
-talk over a pipe: an attempt goes one way, `None` back when it is over. Anything else that reaches
-the child while it works means "stop", even the end of the pipe when the parent is gone.
+talk over a pipe. An attempt goes one way; a sign of life now and then comes back, and in the end
+the `Outcome`. Anything else that reaches the child while it works means "stop", even the end of
+the pipe when the parent is gone.
 """
 
 import multiprocessing
 import os
 import signal
+import sys
+import time
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,16 +20,29 @@ from typing import TYPE_CHECKING
 from inference.processes import die_with_parent, kill_group
 
 if TYPE_CHECKING:
-    from inference.attempts import Attempt
+    from inference.attempts import Attempt, Trouble
 
 _STOP = "stop"
+_ALIVE = "alive"
+ALIVE_SECONDS = 1.0
+
+# How a child ends itself when it ran out of memory: what it holds is best let go of entirely.
+_OUT_OF_MEMORY_EXIT = 77
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The attempt is over: settled in the row, or in `trouble` that another may not have."""
+
+    trouble: "Trouble | None"
 
 
 class ChildDied(Exception):
     """The child ended in the middle of its work.
 
     Attributes:
-        for_memory: whether the kernel killed it, or something at its time, for lack of memory.
+        for_memory: whether it gave up for lack of memory, or the kernel killed it, or something
+            at its time, for that.
     """
 
     def __init__(self, exit_code: int | None, *, for_memory: bool) -> None:
@@ -44,7 +61,9 @@ class Child:
         self._process.start()
         theirs.close()
         self._oom_kills = 0
+        self._heard_at = time.monotonic()
         self.busy = False
+        self.trouble: Trouble | None = None
 
     @property
     def pid(self) -> int:
@@ -59,21 +78,35 @@ class Child:
     def begin(self, attempt: "Attempt") -> None:
         """Hands over an attempt. Raises ChildDied."""
         self.busy = True
+        self.trouble = None
         self._oom_kills = _oom_kills()
+        self._heard_at = time.monotonic()
         try:
             self._connection.send(attempt)
         except OSError:
             raise self._death() from None
 
     def finished(self, within: float) -> bool:
-        """Waits up to `within` seconds for the end of the attempt. Raises ChildDied."""
+        """Waits up to `within` seconds for the end of the attempt, which may be in `trouble`.
+
+        Raises ChildDied.
+        """
         try:
-            if self._connection.poll(within):
-                self._connection.recv()
-                self.busy = False
+            while self._connection.poll(within):
+                message = self._connection.recv()
+                self._heard_at = time.monotonic()
+                if isinstance(message, Outcome):
+                    self.busy = False
+                    self.trouble = message.trouble
+                    break
+                within = 0.0
         except (EOFError, OSError):
             raise self._death() from None
         return not self.busy
+
+    def silent_seconds(self) -> float:
+        """How long it has shown no progress."""
+        return time.monotonic() - self._heard_at
 
     def stop(self) -> None:
         """Asks it to stop after the frames it is at."""
@@ -90,7 +123,9 @@ class Child:
     def _death(self) -> ChildDied:
         self._process.join(1)
         exit_code = self._process.exitcode
-        for_memory = exit_code == -signal.SIGKILL and _oom_kills() > self._oom_kills
+        for_memory = exit_code == _OUT_OF_MEMORY_EXIT or (
+            exit_code == -signal.SIGKILL and _oom_kills() > self._oom_kills
+        )
         self.kill()
         return ChildDied(exit_code, for_memory=for_memory)
 
@@ -125,5 +160,24 @@ def _serve(connection: Connection, parent: int) -> None:
             return
         if message == _STOP:  # it came when the attempt was already over
             continue
-        runner.run(message, should_stop=connection.poll)
-        connection.send(None)
+        try:
+            trouble = runner.run(message, should_stop=_Ear(connection))
+        except MemoryError:
+            sys.exit(_OUT_OF_MEMORY_EXIT)
+        connection.send(Outcome(trouble))
+
+
+class _Ear:
+    """Asked between frames whether to stop; being asked is a sign of life, which it passes on."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._next = time.monotonic()
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + ALIVE_SECONDS
+            with suppress(OSError):  # the parent is gone, which counts as a stop
+                self._connection.send(_ALIVE)
+        return self._connection.poll()

@@ -54,7 +54,8 @@ class Conversion(models.Model):
 
     Its id is also the RQ job id. `state` changes in `inference.states.transition` only.
     `attempt` counts the starts and fences them: only the current attempt may write. `losses`
-    counts the attempts whose worker vanished. Progress is in frames of the result;
+    counts the attempts that were lost, and `spares_memory` says that one of them ran out of it.
+    Progress is in frames of the result;
     `frames_per_second` counts newly synthesised frames per second of work, `seconds_left` is an
     estimate. `report` is the engine's `ConversionReport.to_dict()`. `psnr` (dB) and `ssim` (0..1)
     come from hold-out on the clip itself; `blend_psnr` and `blend_ssim` are the same figures for
@@ -72,6 +73,7 @@ class Conversion(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     attempt = models.PositiveIntegerField(default=0)
     losses = models.PositiveSmallIntegerField(default=0)
+    spares_memory = models.BooleanField(default=False)
 
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)

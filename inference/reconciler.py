@@ -5,8 +5,9 @@ may run at any moment, twice at once, or not at all for an hour, and change noth
 """
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from django.db.models.functions import Now
 from django.utils import timezone
 from redis.exceptions import RedisError
 
@@ -14,8 +15,6 @@ from inference import files, queue
 from inference.attempts import LOST_AFTER_SECONDS, WORKER_LOST, Attempt
 from inference.models import Conversion
 from inference.states import State
-
-MAX_LOSSES = 2  # a third worker lost to the same conversion is its own doing
 
 # A row this young is still being handed to the queue by whoever queued it.
 ENQUEUE_AFTER = timedelta(seconds=10)
@@ -33,7 +32,7 @@ def reconcile(*, lost_after: timedelta = timedelta(seconds=LOST_AFTER_SECONDS)) 
         lost_after: age of the last heartbeat from which an attempt counts as lost; zero where
             it is known that no worker runs.
     """
-    _end_lost_attempts(timezone.now() - lost_after)
+    _end_lost_attempts(lost_after)
     try:
         queue.clean()
         _enqueue_forgotten()
@@ -41,18 +40,17 @@ def reconcile(*, lost_after: timedelta = timedelta(seconds=LOST_AFTER_SECONDS)) 
         logger.warning("The queue is away; what is queued waits: %s", error)
 
 
-def _end_lost_attempts(silent_since: datetime) -> None:
+def _end_lost_attempts(lost_after: timedelta) -> None:
     silent = Conversion.objects.filter(
-        state__in=(State.RUNNING, State.CANCELLING), heartbeat_at__lte=silent_since
+        state__in=(State.RUNNING, State.CANCELLING), heartbeat_at__lte=Now() - lost_after
     )
-    for pk, number, losses in silent.values_list("pk", "attempt", "losses"):
+    for pk, number in silent.values_list("pk", "attempt"):
         attempt = Attempt(pk, number)
-        if losses < MAX_LOSSES:
-            attempt.give_back(lost=True)
-        else:
-            attempt.fail(*WORKER_LOST)
+        again = attempt.try_again(WORKER_LOST)
         attempt.close()
-        logger.warning("Attempt %d was lost, %d before it", number, losses, extra={"job": pk})
+        logger.warning("Attempt %d was lost: %s", number, attempt.state(), extra={"job": pk})
+        if again:
+            queue.enqueue(pk)
 
 
 def _enqueue_forgotten() -> None:

@@ -6,7 +6,8 @@ Lives in the worker's child. Every outcome ends in the row: a result, or a code 
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,25 @@ from django.db import DatabaseError, close_old_connections, connections
 from django.db.models import F
 
 from inference import files
-from inference.attempts import OUT_OF_MEMORY, Attempt
+from inference.attempts import STORAGE_AWAY, Attempt, Trouble
 from inference.engine import framemap, presentation
 from inference.engine.convert import ConversionReport, Progress, convert
-from inference.engine.errors import Cancelled, EngineError
+from inference.engine.errors import Cancelled, DiskFull, EngineError
 from inference.engine.interpolator import Interpolator
 from inference.engine.settings import ConversionSettings
+from inference.engine.video.audio import FULL_DISK
 from inference.models import Conversion
 
 INTERNAL_ERROR = (
     "internal_error",
     "Something went wrong on our side. The details are in the log; please tell whoever runs this "
     "site.",
+)
+
+DISK_FULL = (
+    "disk_full",
+    "There is no room left on the disk of this site. Start the conversion again when whoever runs "
+    "the site has made some.",
 )
 
 # Progress reaches the row at most this often: every write locks the whole of an SQLite database.
@@ -49,12 +57,18 @@ def warm_up() -> None:
         logger.exception("The model could not be loaded")
 
 
-def run(attempt: Attempt, *, should_stop: Callable[[], bool]) -> None:
+def run(attempt: Attempt, *, should_stop: Callable[[], bool]) -> Trouble | None:
     """Converts and publishes, or records why not; once it should stop, returns soon.
 
     Args:
         attempt: one that has been claimed.
         should_stop: asked between frames.
+
+    Returns:
+        What another attempt may be spared; None where the row says it all.
+
+    Raises:
+        MemoryError: the process had better end.
     """
     log = logging.LoggerAdapter(logger, {"job": attempt.conversion_id})
     close_old_connections()
@@ -64,16 +78,38 @@ def run(attempt: Attempt, *, should_stop: Callable[[], bool]) -> None:
         log.info("Stopped")
     except Conversion.DoesNotExist:
         log.info("Deleted meanwhile")
+    except DiskFull:
+        log.exception("The disk is full")
+        attempt.fail(*DISK_FULL)
     except EngineError as error:
         log.info("Refused: %s: %s", error.code, error.message)
         attempt.fail(error.code, error.message)
     except MemoryError:
         log.exception("Out of memory")
-        attempt.fail(*OUT_OF_MEMORY)
+        raise
+    except _NotStored:
+        log.exception("The result could not be stored")
+        return STORAGE_AWAY
     except Exception:
         # Where the row was deleted or cancelled, its files may have vanished under the work.
         level = logging.ERROR if attempt.fail(*INTERNAL_ERROR) else logging.INFO
         log.log(level, "Failed", exc_info=True)
+    return None
+
+
+class _NotStored(Exception):
+    """The storage did not take a file, or did not give the source."""
+
+
+@contextmanager
+def _storage() -> Iterator[None]:
+    """Tells the storage's trouble, of whichever kind it is, from the conversion's."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
+            raise DiskFull from error
+        raise _NotStored from error
 
 
 class _Reporter:
@@ -122,8 +158,10 @@ def _convert_and_publish(attempt: Attempt, reporter: _Reporter) -> None:
     conversion = Conversion.objects.select_related("video").get(pk=attempt.conversion_id)
     settings = ConversionSettings.from_dict(conversion.settings)
     model = interpolator()
+    model.spares_memory = conversion.spares_memory
     with files.work_folder(attempt.conversion_id, attempt.number) as folder:
-        source = files.local_copy(conversion.video.file, folder)
+        with _storage():
+            source = files.local_copy(conversion.video.file, folder)
         result = folder / f"result.{settings.container}"
         frame_map = folder / "frames.json"
         report = convert(
@@ -142,10 +180,11 @@ def _convert_and_publish(attempt: Attempt, reporter: _Reporter) -> None:
         preview = functools.partial(presentation.write_preview, result)
         made |= _extra("comparison", compare, folder / "comparison.mp4", reporter)
         made |= _extra("preview", preview, folder / "preview.gif", reporter)
-        names = {
-            column: files.store(path, attempt.conversion_id, attempt.number)
-            for column, path in made.items()
-        }
+        with _storage():
+            names = {
+                column: files.store(path, attempt.conversion_id, attempt.number)
+                for column, path in made.items()
+            }
     attempt.succeed(
         **names,
         **_figures(report),
@@ -161,7 +200,7 @@ def _extra(
     reporter.stage(column)
     try:
         write(path, before_each=reporter.check)
-    except Cancelled:
+    except (Cancelled, MemoryError):
         raise
     except Exception:
         logger.exception("No %s was made", column)

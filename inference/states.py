@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from django.db import models
-from django.utils import timezone
+from django.db.models.functions import Now
 
 
 class State(models.TextChoices):
@@ -71,10 +71,9 @@ def transition(
 
     if (old, new) not in LEGAL:
         raise ValueError(f"a conversion never goes from {old} to {new}")
-    now = timezone.now()
     if new is State.RUNNING:
-        changes |= {"attempt": attempt + 1, "started_at": now, "heartbeat_at": now}
+        changes |= {"attempt": attempt + 1, "started_at": Now(), "heartbeat_at": Now()}
     elif new in FINAL:
-        changes |= {"finished_at": now}
+        changes |= {"finished_at": Now()}
     row = Conversion.objects.filter(pk=conversion_id, attempt=attempt, state=old)
     return row.update(state=new, **changes) == 1

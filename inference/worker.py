@@ -13,12 +13,23 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.worker import Worker, WorkerStatus
 
-from inference.attempts import HEARTBEAT_SECONDS, OUT_OF_MEMORY, WORKER_LOST, Attempt
+from inference.attempts import (
+    HEARTBEAT_SECONDS,
+    OUT_OF_MEMORY,
+    STALLED,
+    WORKER_LOST,
+    Attempt,
+    Trouble,
+)
 from inference.child import Child, ChildDied
-from inference.queue import get_queue
+from inference.queue import enqueue, get_queue
 
 # How long the child may take to stop by itself, which keeps the model warm, before it is killed.
 GRACE_SECONDS = 0.5
+
+# A child that shows no progress for this long hangs: even a pair of 8K frames on a slow CPU, and
+# copying an hour of video to a distant storage, take less.
+STALL_SECONDS = 600.0
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +59,7 @@ class ConversionWorker(Worker):
         self._child: Child | None = None
         self._stopping = threading.Event()
         self._at_work: tuple[Job, Execution] | None = None
+        self._again: uuid.UUID | None = None
 
     @classmethod
     def current(cls) -> "ConversionWorker":
@@ -78,6 +90,10 @@ class ConversionWorker(Worker):
         execution = self.prepare_execution(job)
         self._at_work = job, execution
         self.perform_job(job, queue, execution)
+        if self._again is not None:
+            # Not before: RQ has just dropped what it knew under this id.
+            enqueue(self._again)
+            self._again = None
         self._stopped_job_id = None
         self.set_state(WorkerStatus.IDLE)
         if not self._stop_requested:
@@ -96,16 +112,19 @@ class ConversionWorker(Worker):
             return
         log.info("Attempt %d begins", attempt.number)
         child = self._warm_child()
+        trouble: Trouble | None = None
         try:
             child.begin(attempt)
-            self._watch(child, attempt)
+            trouble = self._watch(child, attempt)
         except ChildDied as death:
             log.error("The child died: %s", death)
-            attempt.fail(*(OUT_OF_MEMORY if death.for_memory else WORKER_LOST))
+            trouble = OUT_OF_MEMORY if death.for_memory else WORKER_LOST
         finally:
             if child.busy:
                 child.kill()
-            attempt.give_back()  # does nothing unless this worker shuts down or is to drop it
+            # Without trouble it is still running where this worker shuts down or is to drop it.
+            if attempt.try_again(trouble) if trouble else attempt.give_back():
+                self._again = conversion_id
             attempt.close()
             log.info("Attempt %d is over: %s", attempt.number, attempt.state())
 
@@ -114,14 +133,17 @@ class ConversionWorker(Worker):
             self._child = Child()
         return self._child
 
-    def _watch(self, child: Child, attempt: Attempt) -> None:
-        """Returns when the child is done, or is to be killed."""
+    def _watch(self, child: Child, attempt: Attempt) -> Trouble | None:
+        """Returns when the child is done, perhaps in trouble, or is to be killed."""
         beat_at = redis_beat_at = time.monotonic()
         kill_at: float | None = None
         while not child.finished(within=0.1):
             now = time.monotonic()
             if self._stop_requested or (kill_at is not None and now >= kill_at):
-                return
+                return None
+            if child.silent_seconds() > STALL_SECONDS:
+                logger.error("The child hangs", extra={"job": attempt.conversion_id})
+                return STALLED
             if now >= beat_at:
                 beat_at = now + HEARTBEAT_SECONDS
                 if not self._heartbeat(attempt):
@@ -132,6 +154,7 @@ class ConversionWorker(Worker):
             if self._stopping.is_set() and kill_at is None:
                 child.stop()
                 kill_at = now + GRACE_SECONDS
+        return child.trouble
 
     def _heartbeat(self, attempt: Attempt) -> bool:
         try:

@@ -30,7 +30,9 @@ from slomo_site import datadir, valkey
 from slomo_site.children import Child, end
 
 HOST = "127.0.0.1"
-RECONCILE_SECONDS = 20
+RECONCILE_SECONDS = 5
+# After the database was away, workers get this long to be heard of again before any counts as lost.
+AFTER_TROUBLE_SECONDS = 10
 ORPHANS_SECONDS = 3600
 
 logger = logging.getLogger(__name__)
@@ -213,17 +215,22 @@ class Supervisor:
 
     def _keep_order(self) -> None:
         orphans_at = time.monotonic()
-        while not self._stopping.wait(RECONCILE_SECONDS):
-            self._in_peace(reconcile)
+        pause = RECONCILE_SECONDS
+        while not self._stopping.wait(pause):
+            went_well = self._in_peace(reconcile)
+            pause = RECONCILE_SECONDS if went_well else AFTER_TROUBLE_SECONDS
             if time.monotonic() >= orphans_at:
                 orphans_at = time.monotonic() + ORPHANS_SECONDS
                 self._in_peace(remove_orphans)
 
-    def _in_peace(self, work: Callable[[], None]) -> None:
+    def _in_peace(self, work: Callable[[], None]) -> bool:
         """Does it; a failure is logged and must not take the site down, the next round comes."""
         try:
             work()
         except Exception:
             logger.exception("The reconciler failed")
+            return False
+        else:
+            return True
         finally:
             connections.close_all()

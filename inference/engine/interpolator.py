@@ -30,6 +30,7 @@ WHOLE_FRAME_PIXELS = 4096 * 2304
 TILE_OVERLAP = 128
 """Pixels by which neighbouring tiles overlap and are blended, so that flow agrees at the seam."""
 SMALLEST_TILE = 256
+SPARING_TILE = 512
 GPU_BATCH = 8
 """Times synthesised at once on a GPU. A CPU is busy with one."""
 COLOUR_TOLERANCE = 0.1
@@ -62,6 +63,8 @@ class Interpolator:
         device: `cpu` or `cuda`.
         precision: what the convolutions run in: `float32`, `float16` or `bfloat16`.
         seconds: time spent in `interpolate` so far.
+        spares_memory: whether to begin with one time at once and small tiles, which is slower, as
+            where the system killed a process for what it took.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class Interpolator:
         self.device = device
         self.precision = precision
         self.seconds = 0.0
+        self.spares_memory = False
         self._before_each: Callable[[], None] = _nothing
         self._network = network.place(device)
         # Only the convolutions: everything between them stays in float32.
@@ -146,7 +150,9 @@ class Interpolator:
         """Whole if it fits, else fewer times at once, else ever smaller tiles."""
         height, width = pair.shape[-2:]
         tile = max(height, width)
-        if height * width > WHOLE_FRAME_PIXELS:
+        if self.spares_memory:
+            self._batch, tile = 1, min(tile, SPARING_TILE)
+        elif height * width > WHOLE_FRAME_PIXELS:
             tile = 2048
         while True:
             try:

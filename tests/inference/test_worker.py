@@ -11,6 +11,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from inference import files, queue, services
+from inference.attempts import MAX_LOSSES
 from inference.models import Conversion
 from inference.reconciler import reconcile
 from inference.states import State
@@ -72,15 +73,46 @@ def test_a_running_conversion_stops_within_a_second_and_leaves_no_files(
     assert leaves_no_files(conversion.pk)
 
 
-def test_a_killed_child_fails_its_conversion_with_a_sentence_and_the_next_one_works(
+def test_a_killed_child_is_noticed_at_once_and_its_conversion_done_again(
+    worker: WorkerProcess, long_video: Video
+) -> None:
+    conversion = under_way(slow_motion(long_video))
+    worker.child().kill()
+    killed = time.monotonic()
+    wait_for(lambda: state_of(conversion) == State.QUEUED or conversion.attempt == 2, seconds=2)
+    print(f"noticed after {time.monotonic() - killed:.2f} s")
+    assert finished(conversion).state == State.SUCCEEDED
+    assert (conversion.attempt, conversion.losses) == (2, 1)
+    assert {attempt for pk, attempt in files.attempts_with_files() if pk == conversion.pk} == {2}
+
+
+def test_a_conversion_that_kills_every_child_fails_with_a_sentence_and_the_next_one_works(
     worker: WorkerProcess, long_video: Video, video: Video
 ) -> None:
-    conversion = under_way(slow_motion(long_video, 8))
-    worker.child().kill()
+    conversion = slow_motion(long_video, 8)
+    for attempt in range(1, MAX_LOSSES + 2):
+        wait_for(lambda: under_way(conversion).attempt == attempt)  # noqa: B023
+        worker.child().kill()
     assert finished(conversion).state == State.FAILED
     assert conversion.error_code == "worker_lost"
     assert "ended unexpectedly" in conversion.error_message
     assert leaves_no_files(conversion.pk)
+    assert finished(slow_motion(video)).state == State.SUCCEEDED
+
+
+def test_a_child_out_of_memory_is_replaced_by_one_that_spares_it_once(
+    worker: WorkerProcess, long_video: Video, video: Video
+) -> None:
+    conversion = under_way(slow_motion(long_video, 8))
+    for attempt in (1, 2):
+        wait_for(lambda: under_way(conversion).attempt == attempt)  # noqa: B023
+        child = worker.child()
+        room = child.memory_info().vms
+        child.rlimit(psutil.RLIMIT_AS, (room, room))
+        wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)  # noqa: B023
+    assert finished(conversion).state == State.FAILED
+    assert conversion.spares_memory
+    assert conversion.error_code == "out_of_memory"
     assert finished(slow_motion(video)).state == State.SUCCEEDED
 
 
