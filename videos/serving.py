@@ -2,7 +2,7 @@
 
 One range is answered with 206. Several ranges in one request are answered with the whole file,
 as the RFC allows: no player asks for them, and it spares us multipart bodies. A range we can't
-read is ignored, one beyond the end is a 416 that says how long the file is.
+read is ignored, one beyond the end is a 416 that says how long the file is. Only GET knows ranges.
 """
 
 import hashlib
@@ -28,9 +28,9 @@ from django.utils.http import content_disposition_header, http_date, parse_http_
 CHUNK = 256 << 10
 """Bytes read and sent at a time."""
 
-# One range, or the first of several; the digits are bounded because int() is not.
+# Exactly one range. int() reads at most 4300 digits; any real position has far fewer.
 _RANGE = re.compile(
-    r"bytes=\s*(?P<first>\d{0,19})-(?P<last>\d{0,19})\s*$", re.IGNORECASE | re.ASCII
+    r"bytes=\s*(?P<first>\d{0,4000})-(?P<last>\d{0,4000})\s*", re.IGNORECASE | re.ASCII
 )
 
 
@@ -95,19 +95,20 @@ def serve(
 def parse_range(header: str, size: int) -> Span | None:
     """The one part of a file of `size` bytes that a Range header asks for.
 
-    None where the header is to be ignored: another unit, a malformed range, several ranges.
+    None where the header is to be ignored: another unit, a malformed range, several ranges, or the
+    last bytes of an empty file, which are all of it and which no Content-Range can name.
 
     Raises:
         UnsatisfiableError: the range holds no byte of the file.
     """
-    match = _RANGE.match(header)
+    match = _RANGE.fullmatch(header)
     if match is None or not (match["first"] or match["last"]):
         return None
     if not match["first"]:  # "-500": the last 500
         length = int(match["last"])
-        if length == 0 or size == 0:
+        if length == 0:
             raise UnsatisfiableError
-        return Span(max(0, size - length), size - 1)
+        return Span(max(0, size - length), size - 1) if size else None
     first = int(match["first"])
     last = int(match["last"]) if match["last"] else max(first, size - 1)
     if last < first:
@@ -129,6 +130,9 @@ def _answer(
     seconds = int(modified.timestamp())
     not_needed = get_conditional_response(request, etag=etag, last_modified=seconds)
     if not_needed is not None:  # 304, or 412
+        if not_needed.status_code == 304:
+            # Else CommonMiddleware says 0; a 304 may only tell the length that a 200 would have.
+            not_needed["Content-Length"] = str(size)
         return not_needed
     span = None
     if request.method == "GET" and _range_applies(request, etag, seconds):
@@ -155,6 +159,7 @@ def _range_applies(request: HttpRequest, etag: str, modified: int) -> bool:
         return True
     if condition.startswith(('"', "W/")):  # a weak tag never equals our strong one
         return condition == etag
+    # A date must match exactly. Ours is strong enough for that: a stored file is not rewritten.
     return parse_http_date_safe(condition) == modified
 
 

@@ -1,5 +1,6 @@
 """Ranges and conditions by RFC 9110, over bytes that tell their own place."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from django.core.files.base import ContentFile
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpResponseBase
 from django.test import RequestFactory
+from django.utils.http import http_date
 
 from videos.models import Video
 from videos.serving import CHUNK, serve
@@ -65,6 +67,10 @@ def test_without_a_range_the_whole_file_comes_and_ranges_are_offered(get: Get) -
         ("bytes=-300", 700, 999),
         ("bytes=-5000", 0, 999),
         ("BYTES=1-2", 1, 2),
+        ("bytes= 1-2 ", 1, 2),
+        ("bytes=0001-0002", 1, 2),
+        ("bytes=5-" + "9" * 100, 5, 999),
+        ("bytes=-" + "9" * 100, 0, 999),
     ],
 )
 def test_a_single_range_brings_just_that_part(get: Get, asked: str, first: int, last: int) -> None:
@@ -75,7 +81,10 @@ def test_a_single_range_brings_just_that_part(get: Get, asked: str, first: int, 
     assert _body(response) == CONTENT[first : last + 1]
 
 
-@pytest.mark.parametrize("asked", ["bytes=1000-", "bytes=5000-6000", "bytes=-0"])
+@pytest.mark.parametrize(
+    "asked",
+    ["bytes=1000-", "bytes=1000-1000", "bytes=5000-6000", "bytes=-0", f"bytes={'9' * 100}-"],
+)
 def test_a_range_beyond_the_end_is_a_416_that_tells_the_length(get: Get, asked: str) -> None:
     response = get(range=asked)
     assert response.status_code == 416
@@ -87,6 +96,21 @@ def test_a_range_beyond_the_end_is_a_416_that_tells_the_length(get: Get, asked: 
     "asked",
     [
         "bytes=0-9,20-29",  # several parts
+        "bytes=0-,0-,0-,0-,0-,0-,0-,0-,0-,0-",
+        "bytes=0-9,-0",
+        "bytes=0-9,",
+        ",bytes=0-9",
+        "",
+        "bytes",
+        "0-9",
+        "bytes=0",
+        "bytes=0-9-",
+        "bytes=--9",
+        "bytes=0x1-2",
+        "bytes=1.0-2",
+        "bytes=0 -9",
+        "bytes=0-\n9",
+        "bytes =0-9",
         "bytes=9-0",
         "bytes=-",
         "bytes=",
@@ -105,42 +129,119 @@ def test_ranges_that_are_several_or_unreadable_bring_the_whole_file(get: Get, as
     assert _body(response) == CONTENT
 
 
+def test_an_empty_file_is_sent_empty_and_has_no_first_byte(media: Path) -> None:
+    video = Video()
+    video.file.save("source.mp4", ContentFile(b""), save=False)
+
+    def ask(method: str = "GET", **headers: str) -> HttpResponseBase:
+        request = RequestFactory().generic(method, "/", headers=headers)
+        return serve(request, video.file, content_type="video/mp4", filename="x.mp4")
+
+    for response in (ask(), ask("HEAD"), ask(range="bytes=-5"), ask(range="bytes=x")):
+        assert (response.status_code, response["Content-Length"]) == (200, "0")
+        assert _body(response) == b""
+    for asked in ("bytes=0-", "bytes=0-0", "bytes=-0"):
+        response = ask(range=asked)
+        assert (response.status_code, response["Content-Range"]) == (416, "bytes */0")
+
+
 def test_head_tells_the_length_without_a_body_and_knows_no_ranges(get: Get) -> None:
-    response = get("HEAD", range="bytes=0-9")
-    assert response.status_code == 200
-    assert response["Content-Length"] == str(SIZE)
-    assert response["Content-Type"] == "video/mp4"
-    assert _body(response) == b""
-
-
-@pytest.mark.parametrize("validator", ["ETag", "Last-Modified"])
-def test_if_range_with_what_we_sent_brings_the_part(get: Get, validator: str) -> None:
-    response = get(range="bytes=5-9", if_range=get()[validator])
-    assert response.status_code == 206
-    assert _body(response) == CONTENT[5:10]
-
-
-@pytest.mark.parametrize(
-    "validator", ['"other"', "Sat, 01 Jan 2000 00:00:00 GMT", "nonsense", "weak"]
-)
-def test_if_range_with_anything_else_brings_the_whole_file(get: Get, validator: str) -> None:
-    validator = f"W/{get()['ETag']}" if validator == "weak" else validator
-    response = get(range="bytes=5-9", if_range=validator)
-    assert response.status_code == 200
-    assert _body(response) == CONTENT
-
-
-def test_a_copy_that_is_still_current_is_not_sent_again(get: Get) -> None:
-    first = get()
-    for header in ({"if_none_match": first["ETag"]}, {"if_modified_since": first["Last-Modified"]}):
-        response = get(**header)
-        assert response.status_code == 304
-        assert response["ETag"] == first["ETag"]
+    whole = get()
+    for asked in ("bytes=0-9", "bytes=5000-", "nonsense"):
+        response = get("HEAD", range=asked)
+        assert response.status_code == 200
+        assert response.headers == whole.headers
         assert _body(response) == b""
 
 
-def test_a_download_resumed_on_a_file_that_changed_fails_its_precondition(get: Get) -> None:
-    assert get(if_match='"other"', range="bytes=5-").status_code == 412
+# The validators that a condition can name; the file has the tag ETAG and was modified at MODIFIED.
+ETAG, OTHER, WEAK = "ETAG", '"other"', "W/ETAG"
+MODIFIED = 1_700_000_000
+SAME, BEFORE, AFTER = (http_date(MODIFIED + seconds) for seconds in (0, -1, 1))
+RFC_850 = "Tuesday, 14-Nov-23 22:13:20 GMT"  # the two old ways to write SAME, still to be read
+ASCTIME = "Tue Nov 14 22:13:20 2023"
+
+PART = {"range": "bytes=5-9"}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "status"),
+    [
+        # If-Range: the part if the file is still that one, else all of it. Strong comparison.
+        ({**PART, "if_range": ETAG}, 206),
+        ({**PART, "if_range": SAME}, 206),
+        ({**PART, "if_range": RFC_850}, 206),
+        ({**PART, "if_range": ASCTIME}, 206),
+        ({**PART, "if_range": OTHER}, 200),
+        ({**PART, "if_range": WEAK}, 200),
+        ({**PART, "if_range": BEFORE}, 200),
+        ({**PART, "if_range": AFTER}, 200),
+        ({**PART, "if_range": "*"}, 200),
+        ({**PART, "if_range": "nonsense"}, 200),
+        ({"range": "bytes=5000-", "if_range": OTHER}, 200),
+        ({"range": "bytes=5000-", "if_range": ETAG}, 416),
+        ({"if_range": OTHER}, 200),
+        # If-None-Match: weak comparison, before If-Modified-Since, and before the range.
+        ({"if_none_match": ETAG}, 304),
+        ({"if_none_match": WEAK}, 304),
+        ({"if_none_match": f"{OTHER}, {ETAG}"}, 304),
+        ({"if_none_match": "*"}, 304),
+        ({"if_none_match": OTHER}, 200),
+        ({"if_none_match": OTHER, "if_modified_since": SAME}, 200),
+        ({"if_none_match": ETAG, "if_modified_since": BEFORE}, 304),
+        ({**PART, "if_none_match": ETAG}, 304),
+        ({**PART, "if_none_match": OTHER}, 206),
+        ({"range": "bytes=5000-", "if_none_match": ETAG}, 304),
+        # If-Modified-Since.
+        ({"if_modified_since": SAME}, 304),
+        ({"if_modified_since": RFC_850}, 304),
+        ({"if_modified_since": AFTER}, 304),
+        ({"if_modified_since": BEFORE}, 200),
+        ({"if_modified_since": "nonsense"}, 200),
+        ({**PART, "if_modified_since": SAME}, 304),
+        # If-Match: strong comparison, before If-Unmodified-Since and everything else.
+        ({"if_match": ETAG}, 200),
+        ({"if_match": "*"}, 200),
+        ({"if_match": f"{OTHER}, {ETAG}"}, 200),
+        ({"if_match": OTHER}, 412),
+        ({"if_match": WEAK}, 412),
+        ({**PART, "if_match": ETAG}, 206),
+        ({**PART, "if_match": OTHER}, 412),
+        ({"if_match": OTHER, "if_none_match": ETAG}, 412),
+        ({"if_match": ETAG, "if_none_match": ETAG}, 304),
+        ({"if_match": ETAG, "if_unmodified_since": BEFORE}, 200),
+        # If-Unmodified-Since.
+        ({"if_unmodified_since": SAME}, 200),
+        ({"if_unmodified_since": AFTER}, 200),
+        ({"if_unmodified_since": BEFORE}, 412),
+        ({"if_unmodified_since": "nonsense"}, 200),
+        ({**PART, "if_unmodified_since": BEFORE}, 412),
+    ],
+    ids=str,
+)
+def test_conditions_are_weighed_as_rfc_9110_section_13_says(
+    get: Get, file: FieldFile, conditions: dict[str, str], status: int
+) -> None:
+    os.utime(file.path, (MODIFIED, MODIFIED))
+    tag = get()["ETag"]
+    sent = {name: value.replace(ETAG, tag) for name, value in conditions.items()}
+    response = get(**sent)
+    assert response.status_code == status
+    assert _body(response) == {200: CONTENT, 206: CONTENT[5:10]}.get(status, b"")
+    assert response["ETag"] == tag
+    assert response["Last-Modified"] == SAME
+    head = get("HEAD", **sent)  # knows conditions, and no ranges
+    assert head.status_code == (status if status in (304, 412) else 200)
+    assert _body(head) == b""
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_not_modified_tells_no_length_or_type_but_the_files_own(get: Get, method: str) -> None:
+    response = get(method, if_none_match=get()["ETag"])
+    assert response.status_code == 304
+    assert response["Content-Length"] == str(SIZE)
+    assert "Content-Type" not in response
+    assert "Content-Range" not in response
 
 
 def test_the_tag_is_strong_stays_and_changes_with_the_file(get: Get, file: FieldFile) -> None:
