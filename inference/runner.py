@@ -19,7 +19,7 @@ from inference import files
 from inference.attempts import STORAGE_AWAY, Attempt, Trouble
 from inference.engine import framemap, presentation
 from inference.engine.convert import ConversionReport, Progress, convert
-from inference.engine.errors import Cancelled, DiskFull, EngineError
+from inference.engine.errors import Cancelled, DiskFull, EngineError, OutOfMemory
 from inference.engine.interpolator import Interpolator
 from inference.engine.settings import ConversionSettings
 from inference.engine.video.audio import FULL_DISK
@@ -78,15 +78,15 @@ def run(attempt: Attempt, *, should_stop: Callable[[], bool]) -> Trouble | None:
         log.info("Stopped")
     except Conversion.DoesNotExist:
         log.info("Deleted meanwhile")
+    except (MemoryError, OutOfMemory) as error:
+        log.exception("Out of memory")
+        raise MemoryError from error
     except DiskFull:
         log.exception("The disk is full")
         attempt.fail(*DISK_FULL)
     except EngineError as error:
         log.info("Refused: %s: %s", error.code, error.message)
         attempt.fail(error.code, error.message)
-    except MemoryError:
-        log.exception("Out of memory")
-        raise
     except _NotStored:
         log.exception("The result could not be stored")
         return STORAGE_AWAY

@@ -319,6 +319,15 @@ def _best_precision(device: str) -> str:
     return "bfloat16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "float32"
 
 
+# A CPU allocation that fails is a plain RuntimeError of PyTorch or oneDNN, told by its text alone.
+_MEMORY_TEXTS = (
+    "can't allocate memory",
+    "could not create a primitive",
+    "could not create a memory",
+)
+
+
 def _is_memory(error: RuntimeError) -> bool:
-    """A CPU allocation that fails is a plain RuntimeError, told apart only by its text."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        text in str(error) for text in _MEMORY_TEXTS
+    )

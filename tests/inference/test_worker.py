@@ -107,9 +107,8 @@ def test_a_child_out_of_memory_is_replaced_by_one_that_spares_it_once(
     for attempt in (1, 2):
         wait_for(lambda: under_way(conversion).attempt == attempt)  # noqa: B023
         child = worker.child()
-        room = child.memory_info().vms
-        child.rlimit(psutil.RLIMIT_AS, (room, room))
-        wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)  # noqa: B023
+        child.rlimit(psutil.RLIMIT_AS, (1 << 20, 1 << 20))
+        psutil.wait_procs([child], timeout=30)
     assert finished(conversion).state == State.FAILED
     assert conversion.spares_memory
     assert conversion.error_code == "out_of_memory"

@@ -112,7 +112,9 @@ class AudioTrack:
         stream = source.audio_stream(self._input)
         if stream is None:
             return
-        if stream.codec_context is None or stream.time_base is None:
+        context = stream.codec_context
+        known = context is not None and context.codec.name in source.AUDIO_DECODERS
+        if not known or stream.time_base is None:
             self.outcome = AudioOutcome("dropped", "The sound's compression is not supported.")
             return
         if plan.start > _SEEK_FROM:

@@ -28,6 +28,7 @@ _AUDIO_DECODERS = (
     "adpcm_ima_qt"
 )
 VIDEO_DECODERS = frozenset(_VIDEO_DECODERS.split(","))
+AUDIO_DECODERS = frozenset(_AUDIO_DECODERS.split(","))
 
 MAX_PIXELS = 4096 * 4096
 KNOWN_CONTAINERS = "MP4, MOV, MKV, WebM, AVI, MPEG, TS, FLV, WMV and OGV"
@@ -85,23 +86,31 @@ def open_source(path: Path, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
             f"This is not a video file of a kind we know. {KNOWN_CONTAINERS} work.",
         )
     demuxer = _DEMUXERS.get(name, name)
+    decoding = {
+        "codec_whitelist": f"{_VIDEO_DECODERS},{_AUDIO_DECODERS}",
+        "max_pixels": str(max_pixels),
+    }
     try:
-        return av.open(
+        container = av.open(
             f"file:{path}",
             "r",
             format=demuxer,
             metadata_errors="replace",
-            options={
+            options=decoding
+            | {
                 "protocol_whitelist": "file",
                 "format_whitelist": av.ContainerFormat(demuxer, "r").name,
-                "codec_whitelist": f"{_VIDEO_DECODERS},{_AUDIO_DECODERS}",
-                "max_pixels": str(max_pixels),
             },
         )
     except (av.FFmpegError, ValueError) as error:
         raise MediaRefused(
             "corrupt", "The file is damaged or incomplete: its index could not be read."
         ) from error
+    # The container's options hold while it looks for its streams; the decoders have their own.
+    for stream in container.streams:
+        if stream.codec_context is not None:
+            stream.codec_context.options = decoding
+    return container
 
 
 def read_head(path: Path) -> bytes:
