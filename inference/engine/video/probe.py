@@ -13,7 +13,7 @@ import numpy as np
 from av.container import InputContainer
 
 from inference.engine.errors import MediaRefused
-from inference.engine.video import clock, source
+from inference.engine.video import av1, clock, source
 from inference.engine.video.frames import ColourTags
 from inference.engine.video.info import AudioInfo, VideoInfo
 
@@ -119,10 +119,13 @@ class _Survey:
                 "encrypted", "The video is copy-protected (encrypted), so it cannot be decoded."
             )
         self._packets += 1
+        if packet.stream.codec_context.name == "libdav1d":
+            av1.check(packet)
         if packet.pts is not None and not packet.is_discard:
             self._ticks.add(packet.pts)
             self._last = max(self._last, (packet.pts, packet.duration or 0))
-        if len(self._ticks) > self._limits.max_frames:
+        # Packets without a time of their own would cost a conversion as much as any other.
+        if self._packets > self._limits.max_frames:
             raise MediaRefused(
                 "too_many_frames",
                 f"The video has more than {self._limits.max_frames:,} frames, the limit.",
@@ -137,6 +140,8 @@ class _Survey:
         if self._first is None:
             self._decode(None)
         if self._first is None:
+            context = self._stream.codec_context
+            _check_pixels(context.width, context.height, self._limits)
             raise MediaRefused(
                 "corrupt", "The file is damaged: not one picture of it could be decoded."
             )
@@ -167,6 +172,10 @@ class _Survey:
     def _decode(self, packet: "av.Packet[av.VideoStream] | None") -> None:
         try:
             frames = self._stream.decode(packet)
+        except av.ArgumentError as error:
+            if self._stream.codec_context.width == 0:  # the decoder did not take the size it read
+                raise _too_many_pixels("more pixels", self._limits) from error
+            return
         except av.FFmpegError:
             return  # a damaged start: a later packet may do
         self._first = frames[0] if frames else None
@@ -197,11 +206,14 @@ def _checked_stream(container: InputContainer, limits: Limits) -> av.VideoStream
 
 def _check_pixels(width: int, height: int, limits: Limits) -> None:
     if width * height > limits.max_pixels:
-        raise MediaRefused(
-            "too_many_pixels",
-            f"The picture has {width} x {height} pixels, more than the limit of "
-            f"{limits.max_pixels:,} in all.",
-        )
+        raise _too_many_pixels(f"{width} x {height} pixels, more", limits)
+
+
+def _too_many_pixels(how_many: str, limits: Limits) -> MediaRefused:
+    return MediaRefused(
+        "too_many_pixels",
+        f"The picture has {how_many} than the limit of {limits.max_pixels:,} in all.",
+    )
 
 
 def _orientation(frame: av.VideoFrame) -> tuple[int, bool]:
