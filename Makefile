@@ -7,7 +7,7 @@ PYTHON = $(firstword $(foreach name,python3.11 python3 python,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve train clean
+.PHONY: help demo test serve train chaos clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -23,6 +23,9 @@ train: $(VENV)/.installed ## train the network (ARGS="…"; see docs/training.md
 
 test: $(VENV)/.installed-dev ## every check and every test
 	@$(MAKE) --no-print-directory checks
+
+chaos: $(VENV)/.installed-dev ## kill every part of a running site at random (ARGS="--jobs 200")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 clean: ## remove what make made, except var/ with its videos and accounts
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

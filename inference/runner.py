@@ -19,10 +19,9 @@ from inference import files
 from inference.attempts import STORAGE_AWAY, Attempt, Trouble
 from inference.engine import framemap, presentation
 from inference.engine.convert import ConversionReport, Progress, convert
-from inference.engine.errors import Cancelled, DiskFull, EngineError, OutOfMemory
+from inference.engine.errors import FULL_DISK, Cancelled, DiskFull, EngineError, OutOfMemory
 from inference.engine.interpolator import Interpolator
 from inference.engine.settings import ConversionSettings
-from inference.engine.video.audio import FULL_DISK
 from inference.models import Conversion
 
 INTERNAL_ERROR = (

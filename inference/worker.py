@@ -6,6 +6,7 @@ import time
 import uuid
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 from redis.exceptions import RedisError
 from rq.executions import Execution
@@ -26,10 +27,6 @@ from inference.queue import enqueue, get_queue
 
 # How long the child may take to stop by itself, which keeps the model warm, before it is killed.
 GRACE_SECONDS = 0.5
-
-# A child that shows no progress for this long hangs: even a pair of 8K frames on a slow CPU, and
-# copying an hour of video to a distant storage, take less.
-STALL_SECONDS = 600.0
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +138,7 @@ class ConversionWorker(Worker):
             now = time.monotonic()
             if self._stop_requested or (kill_at is not None and now >= kill_at):
                 return None
-            if child.silent_seconds() > STALL_SECONDS:
+            if child.silent_seconds() > settings.SLOMO_STALL_SECONDS:
                 logger.error("The child hangs", extra={"job": attempt.conversion_id})
                 return STALLED
             if now >= beat_at:

@@ -5,12 +5,14 @@ fields were refused), a person gets a plain page with the same message.
 """
 
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions
@@ -19,6 +21,7 @@ from rest_framework.views import set_rollback
 
 from accounts.errors import DomainError
 from inference.engine.errors import (
+    FULL_DISK,
     Cancelled,
     EngineError,
     MediaRefused,
@@ -59,6 +62,18 @@ class Problem:
 
 BAD_REQUEST = Problem(400, "bad_request", "The request could not be understood.")
 FORBIDDEN = Problem(403, "forbidden", "You may not do that.")
+AWAY = Problem(
+    503,
+    "database_away",
+    "The site cannot reach its database at the moment. Nothing is lost: try again in a minute.",
+    headers={"Retry-After": "60"},
+)
+DISK_FULL = Problem(
+    507,
+    "disk_full",
+    "There is no room left on the disk of this site. Nothing was stored: try again when whoever "
+    "runs the site has made some.",
+)
 NOT_FOUND = Problem(404, "not_found", "There is nothing here, or nothing that you may see.")
 FAILED = Problem(500, "server_error", "Something went wrong on our side. It has been logged.")
 CSRF = Problem(
@@ -89,6 +104,12 @@ def problem_of(error: BaseException) -> Problem | None:
             return FORBIDDEN
         case SuspiciousOperation():
             return BAD_REQUEST
+        case OperationalError() | InterfaceError():
+            logger.error("The database is away", exc_info=error)
+            return AWAY
+        case OSError() if error.errno in FULL_DISK:
+            logger.error("The disk is full", exc_info=error)
+            return DISK_FULL
     return None
 
 
@@ -159,7 +180,9 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     if wants_json(request):
         response: HttpResponse = JsonResponse(problem.body, status=problem.status)
     else:
-        templates = [f"{problem.status}.html", "error.html"]
+        # The usual page asks the database who is signed in.
+        usual = "500.html" if problem is AWAY else "error.html"
+        templates = [f"{problem.status}.html", usual]
         response = render(request, templates, {"problem": problem}, status=problem.status)
     for name, value in problem.headers.items():
         response[name] = value
@@ -167,7 +190,7 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 
 class ErrorMiddleware:
-    """Answers for our own named errors that a page let through."""
+    """Answers for our own named errors, and for what an operator has to mend, on pages."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -176,10 +199,11 @@ class ErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, DomainError | EngineError):
+        if not isinstance(error, DomainError | EngineError | DatabaseError | OSError):
             return None
         problem = problem_of(error)
-        assert problem is not None
+        if problem is None:
+            return None
         logger.info("refused: %s (%s)", problem.code, request.path)
         return respond(request, problem)
 
@@ -200,8 +224,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500; its template stands alone, since the database may be what is broken."""
-    return respond(request, FAILED)
+    """handler500; its template stands alone, since the database may be what is broken.
+
+    What failed outside a view, as the session does without a database, is told here as well.
+    """
+    error = sys.exc_info()[1]
+    return respond(request, (error and problem_of(error)) or FAILED)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

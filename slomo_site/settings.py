@@ -133,6 +133,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 SLOMO_MAX_UPLOAD_BYTES = env.int("SLOMO_MAX_UPLOAD_BYTES", default=4 * 1024**3)
 # Set where nginx serves the media folder under an `internal` location of this name.
+# A conversion that shows no progress for this long hangs. A pair of 8K frames on a slow CPU, and
+# copying an hour of video to a distant storage, take less.
+SLOMO_STALL_SECONDS = env.float("SLOMO_STALL_SECONDS", default=600.0)
 SLOMO_ACCEL_PREFIX = env.str("SLOMO_ACCEL_PREFIX", default="")
 
 # Static files: straight from the checkout, or hashed once `collectstatic` has run

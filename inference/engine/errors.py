@@ -1,5 +1,12 @@
 """What the engine refuses, and why: every error has a stable code and a sentence for a person."""
 
+import errno
+
+# What the system says where there is no room, or no more than a limit allows.
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+from typing import Any
+
 
 class EngineError(Exception):
     """An engine operation could not be done.
@@ -14,7 +21,7 @@ class EngineError(Exception):
         self.code = code
         self.message = message
 
-    def __reduce__(self) -> tuple[type["EngineError"], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type["EngineError"], tuple[Any, ...]]:
         """Errors cross process borders; the default would lose the second argument."""
         return type(self), (self.code, self.message)
 
@@ -51,3 +58,20 @@ class DiskFull(EngineError):
         message: str = "The disk is full: free some space, then start again.",
     ) -> None:
         super().__init__(code, message)
+
+
+class PartDamaged(EngineError):
+    """A segment of a conversion has to be made again.
+
+    Attributes:
+        index: which one, counted from 0.
+    """
+
+    def __init__(self, index: int) -> None:
+        super().__init__(
+            "part_damaged", f"Segment {index + 1} is missing or damaged and must be made again."
+        )
+        self.index = index
+
+    def __reduce__(self) -> tuple[type[EngineError], tuple[Any, ...]]:
+        return type(self), (self.index,)

@@ -115,6 +115,38 @@ def test_a_child_out_of_memory_is_replaced_by_one_that_spares_it_once(
     assert finished(slow_motion(video)).state == State.SUCCEEDED
 
 
+def test_a_disk_without_room_is_named_and_the_next_one_works(
+    worker: WorkerProcess, long_video: Video, video: Video
+) -> None:
+    conversion = under_way(slow_motion(long_video, 4))
+    child = worker.child()
+    before = child.rlimit(psutil.RLIMIT_FSIZE)
+    child.rlimit(psutil.RLIMIT_FSIZE, (10_000, before[1]))
+    assert finished(conversion).state == State.FAILED
+    assert conversion.error_code == "disk_full"
+    assert "no room left" in conversion.error_message
+    assert leaves_no_files(conversion.pk)
+    child.rlimit(psutil.RLIMIT_FSIZE, before)
+    assert finished(slow_motion(video)).state == State.SUCCEEDED
+
+
+def test_a_storage_that_takes_nothing_for_a_while_costs_no_conversion(
+    worker: WorkerProcess, video: Video
+) -> None:
+    place = worker.data_dir / "media" / "conversions"
+    kept = place.with_name("conversions-kept")
+    if place.exists():
+        place.rename(kept)
+    place.write_text("a file where the storage needs a folder")
+    conversion = slow_motion(video)
+    wait_for(lambda: state_of(conversion) != State.FAILED and conversion.losses == 1)
+    place.unlink()
+    if kept.exists():
+        kept.rename(place)
+    assert finished(conversion).state == State.SUCCEEDED
+    assert (conversion.attempt, conversion.losses) == (2, 1)
+
+
 def test_a_source_that_cannot_be_read_fails_with_the_engines_reason(
     worker: WorkerProcess, video: Video
 ) -> None:
@@ -178,6 +210,16 @@ def own_worker(
     own.process.wait()
 
 
+@pytest.fixture
+def own_impatient_worker(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> WorkerProcess:
+    """It must load the model meanwhile, too."""
+    monkeypatch.setenv("SLOMO_STALL_SECONDS", "10")
+    own: WorkerProcess = request.getfixturevalue("own_worker")
+    return own
+
+
 def test_a_worker_told_to_end_gives_its_conversion_back_and_leaves_no_process(
     own_worker: WorkerProcess, long_video: Video
 ) -> None:
@@ -190,6 +232,15 @@ def test_a_worker_told_to_end_gives_its_conversion_back_and_leaves_no_process(
     assert conversion.losses == 0
     assert leaves_no_files(conversion.pk)
     services.conversion_cancel(conversion=conversion)
+
+
+def test_a_child_that_hangs_is_replaced(
+    own_impatient_worker: WorkerProcess, long_video: Video
+) -> None:
+    conversion = under_way(slow_motion(long_video))
+    own_impatient_worker.child().suspend()
+    assert finished(conversion).state == State.SUCCEEDED
+    assert (conversion.attempt, conversion.losses) == (2, 1)
 
 
 def test_a_killed_worker_takes_its_child_along_and_the_reconciler_requeues(

@@ -5,7 +5,6 @@ Sound that is missing, damaged or foreign never fails a conversion. It is left o
 """
 
 import contextlib
-import errno
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +15,11 @@ from typing import Literal, TypeAlias
 import av
 from av.container import InputContainer, OutputContainer
 
+from inference.engine.errors import FULL_DISK as FULL_DISK
 from inference.engine.video import source
 from inference.engine.video.stretch import Stretcher
 
 Packet: TypeAlias = "av.Packet[av.AudioStream]"
-
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _COPYABLE = {
     "mp4": {"aac", "mp3", "ac3", "eac3", "opus", "alac"},
