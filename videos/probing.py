@@ -47,9 +47,15 @@ def probe(path: Path) -> Probed:
     """
     with tempfile.TemporaryDirectory(prefix="slomo-probe-") as folder:
         poster = Path(folder) / "poster.jpg"
-        command = [sys.executable, "-m", "inference.engine", "probe", str(path.absolute())]
+        source = path.absolute()
+        command = [sys.executable, "-m", "inference.engine", "probe", str(source)]
         try:
-            child = sandbox.run([*command, "--poster", str(poster)], cwd=settings.BASE_DIR)
+            child = sandbox.run(
+                [*command, "--poster", str(poster)],
+                cwd=settings.BASE_DIR,
+                reads=[source, settings.BASE_DIR / "inference"],
+                writes=[poster.parent],
+            )
         except sandbox.OverrunError:
             raise UploadRefused(
                 "probe_timeout",

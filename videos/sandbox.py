@@ -1,20 +1,21 @@
 """Runs a command that reads a hostile file, with limits it cannot lift.
 
-The parent starts this very file as a script in a new process group; it lowers its own limits
-and then becomes the command. (Setting them between fork and exec instead would run Python code
-in the forked child of a threaded server, which may deadlock.) As a script it imports only the
-standard library.
+The child is a new process group and begins as the script `confined`, which gives up the network
+and all files but those named here, lowers its own limits and then becomes the command.
 """
 
+import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+_SCRIPT = Path(__file__).with_name("confined.py")
 
 # What the child sees of the environment: no secret, no address; few threads and memory arenas,
 # whose reserved address space would count against the limit.
@@ -30,13 +31,14 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What the child may use: seconds on the clock and of CPU, bytes, file descriptors."""
+    """What the child may use: seconds on the clock and of CPU, bytes, descriptors, CPUs."""
 
     seconds: int = 60
     cpu_seconds: int = 60
     address_space: int = 4 << 30
     file_size: int = 16 << 20
     open_files: int = 64
+    processors: int = 4
 
 
 DEFAULT_LIMITS = Limits()
@@ -55,16 +57,28 @@ class OverrunError(Exception):
     """The child used up its time (or the machine's memory) and was killed, with its children."""
 
 
-def run(command: list[str], *, cwd: Path, limits: Limits = DEFAULT_LIMITS) -> Finished:
+def run(
+    command: list[str],
+    *,
+    cwd: Path,
+    limits: Limits = DEFAULT_LIMITS,
+    reads: Sequence[Path] = (),
+    writes: Sequence[Path] = (),
+) -> Finished:
     """Run `command` within `limits`.
 
-    Its output goes to files, so that the limit on file size bounds what the parent reads.
+    Its output goes to files, so that the limit on file size bounds what the parent reads. Where
+    the kernel can see to it there is no network, and the child opens nothing but the system's
+    libraries, `reads` and `writes` (each a file, or a folder with all in it); of `cwd` it may
+    learn names, so that Python finds modules there.
 
     Raises:
         OverrunError: it took longer than `limits.seconds`, or more CPU time than allowed.
     """
-    numbers = (limits.cpu_seconds, limits.address_space, limits.file_size, limits.open_files)
-    launcher = [sys.executable, "-I", "-S", __file__, *map(str, numbers), *command]
+    installed = (sys.prefix, sys.base_prefix, sys.base_exec_prefix)
+    places = {"reads": [*installed, *reads], "writes": writes, "lists": [cwd]}
+    wishes = asdict(limits) | {kind: list(map(str, paths)) for kind, paths in places.items()}
+    launcher = [sys.executable, "-I", "-S", str(_SCRIPT), json.dumps(wishes), *command]
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         child = subprocess.Popen(
             launcher,
@@ -93,24 +107,3 @@ def run(command: list[str], *, cwd: Path, limits: Limits = DEFAULT_LIMITS) -> Fi
             output.read().decode(errors="replace"),
             errors.read().decode(errors="replace"),
         )
-
-
-def _limit(kind: int, amount: int) -> None:
-    hard = resource.getrlimit(kind)[1]
-    if hard != resource.RLIM_INFINITY:
-        amount = min(amount, hard)
-    with suppress(ValueError, OSError):  # macOS knows RLIMIT_AS but does not let it be set
-        resource.setrlimit(kind, (amount, amount))
-
-
-def _become(cpu_seconds: int, address_space: int, file_size: int, open_files: int) -> None:
-    _limit(resource.RLIMIT_CPU, cpu_seconds)
-    _limit(resource.RLIMIT_AS, address_space)
-    _limit(resource.RLIMIT_FSIZE, file_size)
-    _limit(resource.RLIMIT_NOFILE, open_files)
-    _limit(resource.RLIMIT_CORE, 0)
-
-
-if __name__ == "__main__":
-    _become(*map(int, sys.argv[1:5]))
-    os.execv(sys.argv[5], sys.argv[5:])

@@ -1,17 +1,19 @@
 import os
 import signal
+import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from videos import sandbox
+from videos import confined, sandbox
 from videos.sandbox import Limits, OverrunError
 
 
 def _python(code: str, *, cwd: Path, limits: Limits = sandbox.DEFAULT_LIMITS) -> sandbox.Finished:
-    return sandbox.run([sys.executable, "-c", code], cwd=cwd, limits=limits)
+    return sandbox.run([sys.executable, "-c", code], cwd=cwd, limits=limits, writes=[cwd])
 
 
 def test_a_command_that_ends_well_gives_its_output_and_status(tmp_path: Path) -> None:
@@ -69,6 +71,64 @@ time.sleep(60)
 def test_a_child_that_only_computes_is_stopped_by_its_cpu_limit(tmp_path: Path) -> None:
     with pytest.raises(OverrunError):
         _python("while True: pass", cwd=tmp_path, limits=Limits(cpu_seconds=1))
+
+
+OPENING = """
+import sys
+for path in sys.argv[1:]:
+    try:
+        print(open(path).read())
+    except OSError as error:
+        print(type(error).__name__)
+"""
+
+
+@pytest.mark.skipif(confined.landlock_version() < 1, reason="this kernel has no Landlock")
+def test_the_child_reads_no_file_but_those_named(tmp_path: Path) -> None:
+    named, other = tmp_path / "named", tmp_path / "other"
+    named.write_text("upload")
+    other.write_text("secret")
+    link = tmp_path / "link"
+    link.symlink_to(other)
+    command = [sys.executable, "-c", OPENING, *map(str, (named, other, link, "/etc/passwd"))]
+    free = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert free.stdout.splitlines()[:3] == ["upload", "secret", "secret"]
+    done = sandbox.run(command, cwd=tmp_path, reads=[named])
+    assert done.output.splitlines() == ["upload", *3 * ["PermissionError"]]
+
+
+@pytest.mark.skipif(confined.landlock_version() < 1, reason="this kernel has no Landlock")
+def test_the_child_writes_only_where_it_may(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    command = [sys.executable, "-c", "import sys; open(sys.argv[1], 'w').write('x')"]
+    done = sandbox.run(
+        [*command, str(tmp_path / "mine" / "new")], cwd=tmp_path, writes=[tmp_path / "mine"]
+    )
+    assert done.returncode == 0
+    done = sandbox.run([*command, str(tmp_path / "new")], cwd=tmp_path, writes=[tmp_path / "mine"])
+    assert "PermissionError" in done.errors
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.skipif(confined.landlock_version() < 4, reason="this kernel's Landlock lacks TCP")
+def test_the_child_reaches_nobody(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        command = [sys.executable, "-c", f"import socket; socket.create_connection({address}, 5)"]
+        assert subprocess.run(command).returncode == 0
+        server.accept()[0].close()
+        done = sandbox.run(command, cwd=tmp_path)
+        assert "Error" in done.errors
+        server.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_decoders_find_only_a_few_processors_to_start_threads_for(tmp_path: Path) -> None:
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("this system does not tie a process to processors")
+    code = "import os; print(len(os.sched_getaffinity(0)))"
+    assert _python(code, cwd=tmp_path, limits=Limits(processors=1)).output == "1\n"
 
 
 def test_what_a_child_leaves_running_ends_with_it(tmp_path: Path) -> None:
