@@ -7,10 +7,10 @@ PYTHON = $(firstword $(foreach name,python3.11 python3 python,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve train chaos clean
+.PHONY: help demo test test-postgres serve train chaos clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(VENV)/.installed ## the whole product once, then keep serving (CLIP=path ONCE=1)
 	@$(BIN)/python manage.py demo $(if $(CLIP),--clip "$(CLIP)") $(if $(ONCE),--once)
@@ -26,6 +26,12 @@ test: $(VENV)/.installed-dev ## every check and every test
 
 chaos: $(VENV)/.installed-dev ## kill every part of a running site at random (ARGS="--jobs 200")
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+test-postgres: export SLOMO_DATA_DIR := $(CURDIR)/build/checks-postgres
+test-postgres: export OMP_NUM_THREADS ?= 1
+test-postgres: $(VENV)/.installed-dev ## the tests on a PostgreSQL and a Redis of their own (ARGS="tests/site")
+	@rm -rf "$(SLOMO_DATA_DIR)"
+	@$(BIN)/python -m tests.services $(BIN)/python -m pytest $(ARGS)
 
 clean: ## remove what make made, except var/ with its videos and accounts
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

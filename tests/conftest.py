@@ -83,7 +83,10 @@ def _queue_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[str]:
-    """URL of a real Valkey server that lives as long as the test run."""
+    """URL of a Redis that is the tests' own: `tests.services` brings one, else a Valkey."""
+    if url := os.environ.get("SLOMO_TEST_REDIS_URL"):
+        yield url
+        return
     # Not tmp_path: the path of a unix socket must stay under 108 characters.
     with tempfile.TemporaryDirectory(prefix="slomo-") as folder:
         socket = Path(folder) / "valkey.sock"

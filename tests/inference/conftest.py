@@ -98,13 +98,18 @@ class WorkerProcess:
         return spawned[0]
 
 
+def database_url() -> str:
+    """DATABASE_URL of the tests' database, for processes beside them."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/{name}"
+
+
 def start_worker(data_dir: Path, queue_url: str) -> WorkerProcess:
     """Starts a worker on the test's database, data folder and queue."""
-    database = connection.settings_dict
-    if database["ENGINE"] != "django.db.backends.sqlite3":
-        pytest.skip("the worker process is told of an SQLite database only")
     environment = os.environ | {
-        "DATABASE_URL": f"sqlite:///{database['NAME']}",
+        "DATABASE_URL": database_url(),
         "REDIS_URL": queue_url,
         "SLOMO_DATA_DIR": str(data_dir),
         "OMP_NUM_THREADS": "1",
