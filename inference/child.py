@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference import limits
 from inference.processes import die_with_parent, kill_group
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ class Child:
                 within = 0.0
         except (EOFError, OSError):
             raise self._death() from None
+        if self.busy and limits.exceeds_memory(self.pid):
+            self.kill()
+            raise ChildDied(None, for_memory=True)
         return not self.busy
 
     def silent_seconds(self) -> float:
@@ -145,6 +149,7 @@ def _serve(connection: Connection, parent: int) -> None:
     die_with_parent()
     if os.getppid() != parent:
         return
+    limits.take_on()
 
     import django
 
