@@ -15,6 +15,7 @@ from inference import files, queue
 from inference.attempts import LOST_AFTER_SECONDS, WORKER_LOST, Attempt
 from inference.models import Conversion
 from inference.states import State
+from videos.tus.services import remove_abandoned
 
 # A row this young is still being handed to the queue by whoever queued it.
 ENQUEUE_AFTER = timedelta(seconds=10)
@@ -64,7 +65,8 @@ def _enqueue_forgotten() -> None:
 
 
 def remove_orphans() -> None:
-    """Removes files of rows that are gone, and of attempts that ended without a result.
+    """Removes files of rows that are gone, of attempts that ended without a result, and of uploads
+    that nobody finished.
 
     Looks at every stored file, so it is for now and then.
     """
@@ -76,3 +78,4 @@ def remove_orphans() -> None:
     for conversion_id, attempt in found - keep:
         files.discard(conversion_id, attempt)
         logger.info("Removed files of attempt %d", attempt, extra={"job": conversion_id})
+    remove_abandoned()

@@ -4,7 +4,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
 
-from django.core.files.storage import Storage
+from django.core.files.storage import Storage, default_storage
 from django.db import transaction
 from django.db.models.fields.files import FieldFile
 
@@ -43,6 +43,13 @@ def delete(*files: FieldFile) -> None:
     for file in files:
         if file.name:
             _delete(file.storage, file.name)
+
+
+def clear(folder: str) -> None:
+    """Remove the files in the stored folder `folder`, which need not exist."""
+    with suppress(FileNotFoundError):
+        for name in default_storage.listdir(folder)[1]:
+            default_storage.delete(f"{folder}/{name}")
 
 
 def delete_on_commit(*files: FieldFile) -> None:

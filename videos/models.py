@@ -1,4 +1,4 @@
-"""The library: a member's videos and the tags they sort them with.
+"""The library: a member's videos, the tags they sort them with, and what is still on its way.
 
 Permission lives in the querysets: what a user may not see is not in the set, so that a foreign
 id is a 404 wherever it is asked for.
@@ -16,6 +16,7 @@ from django.db import models
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Lower
 from django.urls import reverse
+from django.utils import timezone
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -97,9 +98,14 @@ class Tag(models.Model):
         return self.name
 
 
+def storage_folder(video_id: uuid.UUID) -> str:
+    """The stored folder of a video's files."""
+    return f"videos/{video_id}"
+
+
 def storage_name(video: "Video", filename: str) -> str:
     """Where a file of `video` is stored; only its id and our own file name appear in it."""
-    return f"videos/{video.pk}/{PurePath(filename).name}"
+    return f"{storage_folder(video.pk)}/{PurePath(filename).name}"
 
 
 class Video(models.Model):
@@ -145,3 +151,55 @@ class Video(models.Model):
     def rate(self) -> Fraction:
         """Nominal frames per second, exact."""
         return Fraction(self.frame_rate)
+
+
+class UploadQuerySet(QuerySet["Upload", "Upload"]):
+    """Sets of uploads."""
+
+    def visible_to(self, user: "User | AnonymousUser") -> "UploadQuerySet":
+        """The uploads `user` may see: their own, and none when signed out."""
+        return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
+
+    def open(self) -> "UploadQuerySet":
+        """Those that may go on: neither expired nor refused."""
+        return self.filter(expires_at__gt=timezone.now(), error_code="")
+
+    def total_length(self) -> int:
+        """Bytes that the uploads will have together."""
+        return self.aggregate(total=Sum("length"))["total"] or 0
+
+
+class Upload(models.Model):
+    """A file that arrives in pieces (`videos.tus`). The video it becomes takes over its id.
+
+    How much has arrived is not here: the file on disk says it. `length` is in bytes. Bytes from
+    `checked_from` on do not count yet, for they are of a piece whose checksum is still unknown.
+    A file that was refused at the end leaves the reason behind, until the upload expires.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="uploads"
+    )
+    name = models.CharField("file name", max_length=255)
+    title = models.CharField(max_length=200, blank=True)
+    length = models.BigIntegerField()
+    checked_from = models.BigIntegerField(null=True, blank=True)
+    error_code = models.CharField(max_length=50, blank=True)
+    error_message = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    objects = UploadQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        indexes = (models.Index(fields=("expires_at",), name="upload_expiry"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def expired(self) -> bool:
+        """Whether its time is over."""
+        return self.expires_at <= timezone.now()

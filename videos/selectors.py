@@ -7,12 +7,15 @@ from django.template.defaultfilters import filesizeformat
 
 from accounts.models import User
 from videos.errors import UploadRefused
-from videos.models import Video, VideoQuerySet
+from videos.models import Upload, Video, VideoQuerySet
 
 
 @dataclass(frozen=True)
 class Room:
-    """How much a member may still upload, in bytes: `limit` is that of a single file."""
+    """How much a member may still upload, in bytes: `limit` is that of a single file.
+
+    `used` is what the videos take, and what uploads on their way will take.
+    """
 
     limit: int
     quota: int
@@ -38,7 +41,8 @@ class Room:
         return UploadRefused(
             "quota_exceeded",
             f"This file does not fit: {filesizeformat(self.left)} of your "
-            f"{filesizeformat(self.quota)} are free. Delete videos you no longer need.",
+            f"{filesizeformat(self.quota)} are free. Delete videos you no longer need, or "
+            "cancel uploads that you will not finish.",
         )
 
     def check(self, size: int) -> None:
@@ -56,6 +60,7 @@ class Room:
 def room_of(owner: User) -> Room:
     """What `owner` may still upload."""
     used = Video.objects.filter(owner=owner).total_size()
+    used += Upload.objects.filter(owner=owner).open().total_length()
     return Room(limit=settings.SLOMO_MAX_UPLOAD_BYTES, quota=owner.storage_quota, used=used)
 
 

@@ -5,8 +5,9 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from videos.models import Tag, Video
+from videos.models import Tag, Upload, Video
 from videos.services import TITLE_LENGTH
+from videos.tus.services import offset_of
 
 
 class VideoSerializer(serializers.ModelSerializer[Video]):
@@ -63,6 +64,24 @@ class VideoDetailsSerializer(serializers.Serializer[Any]):
 
     title = serializers.CharField(max_length=TITLE_LENGTH, required=False)
     tags = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+class UploadSerializer(serializers.ModelSerializer[Upload]):
+    """An upload in pieces; `offset` of `length` bytes have arrived."""
+
+    offset = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField(help_text="Where its pieces go.")
+
+    class Meta:
+        model = Upload
+        fields = ("id", "name", "length", "offset", "created_at", "expires_at", "url")
+        read_only_fields = fields
+
+    def get_offset(self, upload: Upload) -> int:
+        return offset_of(upload)
+
+    def get_url(self, upload: Upload) -> str:
+        return reverse("api-upload-detail", [upload.pk], request=self.context["request"])
 
 
 class ErrorDetailSerializer(serializers.Serializer[Any]):

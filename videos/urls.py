@@ -4,6 +4,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from videos import api, views
+from videos.tus.views import UploadsView, UploadView
 
 router = SimpleRouter(use_regex_path=False)
 router.register("videos", api.VideoViewSet, basename="api-video")
@@ -15,5 +16,7 @@ urlpatterns = [
     path("videos/<uuid:video_id>/delete/", views.video_delete, name="video-delete"),
     path("videos/<uuid:video_id>/file", views.video_file, name="video-file"),
     path("videos/<uuid:video_id>/poster", views.video_poster, name="video-poster"),
+    path("api/v1/uploads/", UploadsView.as_view(), name="api-upload-list"),
+    path("api/v1/uploads/<uuid:pk>/", UploadView.as_view(), name="api-upload-detail"),
     path("api/v1/", include(router.urls)),
 ]
