@@ -4,6 +4,7 @@ Every write carries the attempt's number, so a worker that was given up for lost
 changes nothing.
 """
 
+import logging
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from inference.states import State, transition
 # reconciler's round a dead worker is noticed within half a minute.
 HEARTBEAT_SECONDS = 3.0
 LOST_AFTER_SECONDS = 20.0
+
+logger = logging.getLogger(__name__)
 
 MAX_LOSSES = 2  # attempts lost before the next one is the last
 
@@ -128,8 +131,12 @@ class Attempt:
         """
         self._leave(State.CANCELLING, State.CANCELLED)
         mine = Conversion.objects.filter(pk=self.conversion_id, attempt=self.number)
+        extra = {"job": self.conversion_id}
         if not mine.filter(state=State.SUCCEEDED).exists():
-            files.discard(self.conversion_id, self.number)
+            try:
+                files.discard(self.conversion_id, self.number)
+            except Exception:  # whatever a storage raises while it is away
+                logger.exception("Files are left to the reconciler", extra=extra)
 
     def state(self) -> str:
         """The state of the conversion now, or `deleted`."""

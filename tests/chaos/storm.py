@@ -12,7 +12,9 @@ from inference.models import Conversion
 from inference.states import State
 from tests.chaos.site import Site
 
-PAUSE_SECONDS = (0.5, 4.0)  # between two kills
+PAUSE_SECONDS = (0.2, 3.0)  # between two kills
+# And until a job has ended, or this long: a slow machine would only ever start processes.
+NO_PROGRESS_SECONDS = 15.0
 CANCELLED_SHARE = 0.12
 DELETED_SHARE = 0.12
 
@@ -112,6 +114,16 @@ class Storm:
         # Whole rounds in random order, so that each is killed about as often.
         while True:
             for name in self.dice.sample(list(ways), len(ways)):
+                self._wait_for_progress()
                 if done.wait(self.dice.uniform(*PAUSE_SECONDS)):
                     return
                 self.killed[name] += ways[name](self.dice)
+
+    def _wait_for_progress(self) -> None:
+        deadline = time.monotonic() + NO_PROGRESS_SECONDS
+        before = self._ended()
+        while self._ended() == before and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    def _ended(self) -> int:
+        return Conversion.objects.finished().count()
