@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import re
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -23,7 +24,7 @@ from accounts.services import token_create, user_delete
 from tests.videos.conftest import uploaded
 from videos import selectors, services
 from videos.models import Upload, Video
-from videos.tus import storage
+from videos.tus import storage, views
 from videos.tus.services import MAX_OPEN, remove_abandoned
 
 # What follows a commit, such as the removal of bytes, must happen.
@@ -468,6 +469,21 @@ def test_an_upload_that_expires_while_a_piece_comes_in_stays(
     Upload.objects.update(expires_at=timezone.now())
     remove_abandoned()
     assert finish(body, answers).status_code == 204
+
+
+def test_a_sender_that_falls_silent_is_let_go(tus: Tus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under gunicorn, which reads from the socket it names; its next writer must get in."""
+    monkeypatch.setattr(views, "STALL_SECONDS", 0.2)
+    place = tus.begin(1000)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ours.makefile("rb", buffering=0) as body:
+        theirs.sendall(b"x" * 300)
+        extra: Any = {"wsgi.input": body, "gunicorn.socket": ours}
+        headers = AS_PIECE | {"Upload-Offset": "0", "Content-Length": "1000"}
+        answer = tus.client.patch(place, headers=headers, **extra)
+    refused(answer, 400, "piece_incomplete")
+    assert tus.offset(place) == 300
+    assert tus.send(place, b"y", 300).status_code == 204
 
 
 # Whose
