@@ -1,11 +1,10 @@
 """What the engine refuses, and why: every error has a stable code and a sentence for a person."""
 
 import errno
+from typing import Any
 
 # What the system says where there is no room, or no more than a limit allows.
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-from typing import Any
 
 
 class EngineError(Exception):

@@ -5,13 +5,11 @@ Recorded frames reach the encoder untouched, so all that they differ by is the e
 
 import contextlib
 from pathlib import Path
-from statistics import fmean
 
 from inference.engine.quality import psnr
 from inference.engine.timeline import Row
-from inference.engine.video.decode import decode
+from inference.engine.video.decode import coded_luma
 from inference.engine.video.frames import FrameFormat, Plane, Planes
-from inference.engine.video.probe import UNLIMITED, probe
 
 SAMPLES = 4
 WITHIN = 120
@@ -19,30 +17,36 @@ WITHIN = 120
 
 
 class Fidelity:
-    """Keeps the luma of a few recorded frames, and looks for them in the finished file."""
+    """Keeps the luma of a few recorded frames, and looks for them in the finished file.
 
-    def __init__(self, format: FrameFormat) -> None:
-        self._format = format
-        self._kept: dict[int, Plane] = {}
+    Spread evenly, the first recorded frame of each of `SAMPLES` slots, as an encoder spends more
+    on the first frame than on the others.
+
+    Args:
+        first: number of the file's first frame; a segment of a clip begins midway.
+    """
+
+    def __init__(self, format: FrameFormat, *, first: int = 0) -> None:
+        self._format, self._first = format, first
+        self._kept: dict[int, tuple[int, Plane]] = {}
 
     def look(self, row: Row, planes: Planes) -> None:
         """Take the next recorded output frame."""
-        # Spread evenly, as an encoder spends more on the first frame than on the others.
-        due = len(self._kept) * WITHIN // SAMPLES
-        if len(self._kept) < SAMPLES and due <= row.index < WITHIN:
-            self._kept[row.index] = planes[0]
+        if row.index < WITHIN:
+            self._kept.setdefault(row.index * SAMPLES // WITHIN, (row.index, planes[0]))
 
-    def measure(self, result: Path) -> float | None:
-        """Mean PSNR of the samples' luma in dB; None where no recorded frame was sampled."""
-        if not self._kept:
-            return None
+    def measure(self, result: Path) -> dict[int, float]:
+        """By slot the PSNR of a recorded frame's luma in dB, as far as there are any."""
+        slots = {index - self._first: slot for slot, (index, _) in self._kept.items()}
+        if not slots:
+            return {}
         scale = 1 << (self._format.bit_depth - 8)
-        decoder = decode(result, probe(result, UNLIMITED), pixel_format=self._format.pixel_format)
-        found = []
-        with contextlib.closing(decoder):
-            for index, frame in zip(range(max(self._kept) + 1), decoder, strict=False):
-                if index in self._kept:
-                    height, width = self._kept[index].shape
-                    shown = frame.planes[0][:height, :width]  # without what pads odd sizes
-                    found.append(psnr(shown / scale, self._kept[index] / scale))
-        return fmean(found) if found else None
+        found = {}
+        with contextlib.closing(coded_luma(result, self._format.dtype)) as pictures:
+            for at, shown in zip(range(max(slots) + 1), pictures, strict=False):
+                if at in slots:
+                    _, kept = self._kept[slots[at]]
+                    height, width = kept.shape
+                    cut = shown[:height, :width]  # without what pads odd sizes
+                    found[slots[at]] = psnr(cut / scale, kept / scale)
+        return found

@@ -4,8 +4,9 @@ JSON: one object; its `rows` come last, one row a line, so that both writing and
 stream. Times are exact fractions of a second, as strings ("1001/30000").
 """
 
+import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -75,6 +76,16 @@ class FrameMapWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@contextlib.contextmanager
+def writing(path: Path | None, head: Mapping[str, Any]) -> Iterator[Callable[[Row], None]]:
+    """A function that takes the rows of a frame map, and writes them where there is a path."""
+    if path is None:
+        yield lambda row: None
+        return
+    with FrameMapWriter(path, head) as writer:
+        yield writer.write
 
 
 def read_head(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from its neighbours i-1 and i+1 and compared with what the camera recorded, and 
 blending. The gap is twice as wide as in the conversion, which makes the figures pessimistic.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from statistics import fmean
@@ -55,21 +56,68 @@ class Quality:
         return asdict(self)
 
 
-class HoldOut:
-    """Watches the recorded frames of a clip pass by, and holds some of them out."""
+def spread(start: Fraction, end: Fraction, rate: Fraction) -> list[Fraction]:
+    """When frames are due to be held out of a clip of `rate` frames per second, in seconds."""
+    frames = round((end - start) * rate)
+    count = min(SAMPLES, -(-max(0, frames - 2) // FRAMES_PER_SAMPLE))
+    return [
+        start + (1 + round((k + 0.5) * (frames - 2) / count - 0.5)) / rate for k in range(count)
+    ]
 
-    def __init__(self, interpolator: Interpolator, format: FrameFormat, *, frames: int) -> None:
+
+def summary(samples: list[Sample], *, frames: int) -> Quality:
+    """The means over the samples of a clip of so many recorded frames."""
+    if not samples:
+        reason = (
+            "The clip has fewer than three frames, so none can be held out."
+            if frames < 3
+            else "The clip has no three frames in a row that show one motion."
+        )
+        return Quality(reason=reason)
+    return Quality(
+        psnr=fmean(s.psnr for s in samples),
+        ssim=fmean(s.ssim for s in samples),
+        blend_psnr=fmean(s.blend_psnr for s in samples),
+        blend_ssim=fmean(s.blend_ssim for s in samples),
+        worst_psnr=min(s.psnr for s in samples),
+        samples=samples,
+    )
+
+
+class HoldOut:
+    """Watches the recorded frames of a clip pass by, and holds some of them out.
+
+    A sample that a cut made impossible is taken at the next chance before another is due; so
+    what becomes of it does not depend on the samples before it.
+
+    Attributes:
+        samples: those taken so far; frames are counted from the first one seen.
+    """
+
+    def __init__(
+        self,
+        interpolator: Interpolator,
+        format: FrameFormat,
+        due: Sequence[Fraction],
+        *,
+        until: Fraction | None = None,
+    ) -> None:
         """
         Args:
             format: the planes that synthesised frames become.
-            frames: how many recorded frames to expect; it only spreads the samples.
+            due: from when on a frame is to be held out, seconds, rising; see `spread`.
+            until: from when on the last of them is too late.
         """
+        self.samples: list[Sample] = []
         self._interpolator, self._format = interpolator, format
-        count = min(SAMPLES, -(-max(0, frames - 2) // FRAMES_PER_SAMPLE))
-        self._due = [1 + round((k + 0.5) * (frames - 2) / count - 0.5) for k in range(count)]
+        self._due, self._until = list(due), until
         self._window: list[tuple[Fraction, Tensor]] = []
         self._seen = 0
-        self._samples: list[Sample] = []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a sample is still to be taken."""
+        return bool(self._due)
 
     def look(self, time: Fraction, frame: Tensor, *, linked: bool) -> None:
         """Take the next recorded frame.
@@ -84,30 +132,19 @@ class HoldOut:
         self._window.append((time, frame))
         del self._window[:-3]
         self._seen += 1
-        middle = self._seen - 2
-        # A sample that a cut made impossible is taken at the next chance.
-        if self._due and middle >= self._due[0] and len(self._window) == 3:
+        self._forget_missed()
+        if self._due and len(self._window) == 3 and self._window[1][0] >= self._due[0]:
             self._due.pop(0)
-            self._samples.append(self._measure(middle))
+            self.samples.append(self._measure(self._seen - 2))
 
-    def result(self) -> Quality:
-        """The means so far."""
-        if not self._samples:
-            reason = (
-                "The clip has fewer than three frames, so none can be held out."
-                if self._seen < 3
-                else "The clip has no three frames in a row that show one motion."
-            )
-            return Quality(reason=reason)
-        samples = self._samples
-        return Quality(
-            psnr=fmean(s.psnr for s in samples),
-            ssim=fmean(s.ssim for s in samples),
-            blend_psnr=fmean(s.blend_psnr for s in samples),
-            blend_ssim=fmean(s.blend_ssim for s in samples),
-            worst_psnr=min(s.psnr for s in samples),
-            samples=samples,
-        )
+    def _forget_missed(self) -> None:
+        """Drop what can no longer be taken in its own time."""
+        earliest = self._window[-2][0] if len(self._window) > 1 else self._window[-1][0]
+        while self._due:
+            following = self._due[1] if len(self._due) > 1 else self._until
+            if following is None or earliest < following:
+                return
+            self._due.pop(0)
 
     def _measure(self, middle: int) -> Sample:
         (time0, frame0), (time, frame), (time1, frame1) = self._window

@@ -50,6 +50,8 @@ USUAL = 0.8
 """Quantile of the differences before: in animation two frames of three are repeats."""
 MEMORY = 12
 """Pairs that count as "before"."""
+CONTEXT = MEMORY + 1
+"""Frames of those pairs."""
 
 
 class Link(StrEnum):
@@ -76,13 +78,10 @@ def thumbnail(luma: NDArray[Any], bit_depth: int) -> Thumbnail:
 class SceneWatcher:
     """Looks at the frames of a clip one after the other.
 
-    Attributes:
-        cuts, repeats: how many were seen.
+    What it says of a frame depends on the `CONTEXT` frames before, and on nothing else.
     """
 
     def __init__(self) -> None:
-        self.cuts = 0
-        self.repeats = 0
         self._last: Thumbnail | None = None
         self._differences: deque[float] = deque(maxlen=MEMORY)
 
@@ -93,10 +92,8 @@ class SceneWatcher:
             return Link.MOTION
         change = np.abs(frame - last)
         if self._repeats(float(change.max())):
-            self.repeats += 1
             return Link.REPEAT
         if float(change[0].mean()) > CUT_DIFFERENCE and novelty(last[0], frame[0]) > CUT_NOVELTY:
-            self.cuts += 1
             return Link.CUT
         return Link.MOTION
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from inference.engine import convert as module
 from inference.engine.convert import Progress, convert
 from inference.engine.errors import Cancelled, DiskFull, EngineError, MediaRefused, SettingsRefused
 from inference.engine.framemap import read_head, read_rows
 from inference.engine.interpolator import Interpolator, Synthesis
+from inference.engine.pipeline import AT_ONCE
 from inference.engine.settings import ConversionSettings, estimate, span
 from inference.engine.timeline import Row, frame_map
 from inference.engine.video.decode import decode, working_format
@@ -456,7 +456,7 @@ def test_cancelling_midway_leaves_no_file_and_no_thread(
             should_cancel=lambda: done >= frames,
             frame_map=tmp_path / "map.json",
         )
-    assert frames <= done <= frames + module.AT_ONCE
+    assert frames <= done <= frames + AT_ONCE
     assert listing(tmp_path) == {"in.mp4"}
     assert not threads() & {"decode", "encode"}
 

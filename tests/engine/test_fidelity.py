@@ -33,7 +33,7 @@ def test_a_file_of_the_very_frames_has_the_highest_fidelity(tmp_path: Path) -> N
     fidelity = Fidelity(FrameFormat("yuv420p", 96, 64))
     for index, planes in enumerate(planes_of(clip, "yuv420p")):
         fidelity.look(recorded(index), planes)
-    assert fidelity.measure(clip) == IDENTICAL_PSNR
+    assert fidelity.measure(clip) == {0: IDENTICAL_PSNR, 1: IDENTICAL_PSNR}
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_the_depth_does_not_change_what_an_error_counts(
     fidelity = Fidelity(FrameFormat(pixel_format, 96, 64))
     luma, *chroma = planes_of(path, pixel_format)[0]
     fidelity.look(recorded(0), (luma + luma.dtype.type(step), *chroma))
-    assert fidelity.measure(path) == pytest.approx(20 * np.log10(255 / 2), abs=0.01)
+    assert fidelity.measure(path)[0] == pytest.approx(20 * np.log10(255 / 2), abs=0.01)
 
 
 def test_without_a_recorded_frame_there_is_nothing_to_measure(tmp_path: Path) -> None:
     fidelity = Fidelity(FrameFormat("yuv420p", 96, 64))
-    assert fidelity.measure(tmp_path / "never-read.mp4") is None
+    assert fidelity.measure(tmp_path / "never-read.mp4") == {}
 
 
 @pytest.mark.parametrize("clip", [clips.moving, clips.odd_size, clips.ten_bit, clips.rotated])

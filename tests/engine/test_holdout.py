@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inference.engine.holdout import HoldOut, Quality, picture
+from inference.engine.holdout import HoldOut, Quality, picture, spread, summary
 from inference.engine.interpolator import Interpolator, Synthesis
 from inference.engine.quality import IDENTICAL_PSNR
 from inference.engine.video.frames import FrameFormat
@@ -39,10 +39,11 @@ def measured(
 ) -> tuple[Quality, Linear]:
     """Watch a clip that brightens evenly; frames of `breaks` are cuts or repeats."""
     model = Linear()
-    holdout = HoldOut(model, FORMAT, frames=frames if expected is None else expected)
+    length = Fraction(frames if expected is None else expected, 30)
+    holdout = HoldOut(model, FORMAT, spread(Fraction(0), length, Fraction(30)))
     for k in range(frames):
         holdout.look(Fraction(k, 30), grey(k / 100), linked=k not in breaks)
-    return holdout.result(), model
+    return summary(holdout.samples, frames=frames), model
 
 
 @pytest.mark.parametrize(
@@ -72,17 +73,36 @@ def test_figures_are_the_means_over_the_samples_and_json() -> None:
 
 def test_a_variable_rate_holds_out_at_the_frames_own_time() -> None:
     model = Linear()
-    holdout = HoldOut(model, FORMAT, frames=3)
+    holdout = HoldOut(model, FORMAT, [Fraction(1, 2)])
     for time, level in ((0, 0.2), (1, 0.3), (4, 0.6)):
         holdout.look(Fraction(time), grey(level), linked=True)
     assert model.asked == [0.25]
-    sample = holdout.result().samples[0]
+    sample = holdout.samples[0]
     assert sample.psnr > 45 and sample.blend_psnr > 45
 
 
 def test_nothing_is_measured_across_a_cut_but_at_the_next_chance() -> None:
     quality, _ = measured(8, breaks=[3, 4, 5])
     assert [sample.frame for sample in quality.samples] == [6]
+
+
+def test_a_sample_that_is_still_impossible_when_the_next_is_due_is_left_out() -> None:
+    quality, _ = measured(14, breaks=range(3, 10))
+    assert [sample.frame for sample in quality.samples] == [10]
+
+
+@pytest.mark.parametrize(("until", "taken"), [(6, []), (7, [6]), (None, [6])])
+def test_the_last_sample_is_waited_for_until_it_is_too_late(
+    until: int | None, taken: list[int]
+) -> None:
+    last = None if until is None else Fraction(until, 30)
+    holdout = HoldOut(Linear(), FORMAT, [Fraction(3, 30)], until=last)
+    waited = []
+    for k in range(9):
+        holdout.look(Fraction(k, 30), grey(k / 100), linked=k not in (3, 4, 5))
+        waited.append(holdout.waiting)
+    assert [sample.frame for sample in holdout.samples] == taken
+    assert waited == [True] * 7 + [False] * 2
 
 
 @pytest.mark.parametrize(
@@ -114,10 +134,10 @@ def test_the_synthesised_frame_is_compared_as_it_is_shown() -> None:
 
     figures = []
     for name in ("yuv444p", "yuv420p"):
-        holdout = HoldOut(Striped(), FrameFormat(name, 32, 16), frames=3)
+        holdout = HoldOut(Striped(), FrameFormat(name, 32, 16), [Fraction(1)])
         for k in range(3):
             holdout.look(Fraction(k), grey(0.5), linked=True)
-        figures.append(holdout.result().samples[0].psnr)
+        figures.append(holdout.samples[0].psnr)
     assert figures[1] > figures[0] + 3
 
 

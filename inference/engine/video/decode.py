@@ -16,7 +16,7 @@ from inference.engine.video.frames import Frame, Plane, Planes
 from inference.engine.video.probe import VideoInfo
 from inference.engine.video.working import as_format, source_format, working_format
 
-__all__ = ["Decoder", "decode", "working_format"]
+__all__ = ["Decoder", "coded_luma", "decode", "frame_times", "working_format"]
 
 _Pictures = Iterator[tuple[Fraction, av.VideoFrame]]
 
@@ -40,6 +40,36 @@ def decode(
     return Decoder(path, info, pixel_format=pixel_format, start=start, end=end)
 
 
+def frame_times(path: Path, info: VideoInfo) -> list[Fraction]:
+    """When the recorded frames are shown, rising, from the index and the packets alone.
+
+    Of a damaged file some may turn out not to decode. Empty where packets lack their times.
+    """
+    with source.open_source(path) as container:
+        stream = source.video_stream(container)
+        if stream is None or stream.time_base is None:
+            return []
+        ticks = set()
+        for packet in source.packets(container, stream):
+            if packet.pts is None:
+                return []
+            if not packet.is_discard:
+                ticks.add(packet.pts)
+        times = {_exact(tick * stream.time_base, info) for tick in ticks}
+    return sorted(time for time in times if time >= info.start)
+
+
+def coded_luma(
+    path: Path, dtype: np.dtype[np.unsignedinteger[Any]]
+) -> Generator[Plane, None, None]:
+    """The first plane of every picture of a file that we wrote, as it is coded."""
+    with av.open(f"file:{path}") as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        for picture in container.decode(stream):
+            yield _array(picture.planes[0], dtype)
+
+
 class Decoder(Iterator[Frame]):
     """An iterator over frames; closes its file when exhausted or by `close`.
 
@@ -48,7 +78,8 @@ class Decoder(Iterator[Frame]):
     step; one that does not advance is dropped, as it could never be shown.
 
     Attributes:
-        skipped: packets that could not be decoded, so far.
+        damage: decoding times, in seconds, of the packets that could not be decoded, so far; None
+            where a packet says none.
         dropped: frames whose timestamp did not advance, so far.
     """
 
@@ -61,12 +92,17 @@ class Decoder(Iterator[Frame]):
         start: Fraction | None,
         end: Fraction | None,
     ) -> None:
-        self.skipped = 0
+        self.damage: list[Fraction | None] = []
         self.dropped = 0
         self._path, self._info = path, info
         self._stored = source_format(info)
         self._target = as_format(self._stored, pixel_format, info)
         self._frames = self._run(start, end)
+
+    @property
+    def skipped(self) -> int:
+        """Packets that could not be decoded, so far."""
+        return len(self.damage)
 
     def __next__(self) -> Frame:
         return next(self._frames)
@@ -131,9 +167,7 @@ class Decoder(Iterator[Frame]):
                 if ticks is None:
                     pts = info.start if last is None else last + step
                 else:
-                    pts = ticks * tick
-                    if info.on_grid:
-                        pts = info.start + round((pts - info.start) * info.frame_rate) * step
+                    pts = _exact(ticks * tick, info)
                 if last is not None and pts <= last:
                     self.dropped += 1
                     continue
@@ -143,11 +177,13 @@ class Decoder(Iterator[Frame]):
     def _decoded(
         self, container: av.container.InputContainer, stream: av.VideoStream
     ) -> Iterator[av.VideoFrame]:
+        tick = stream.time_base or Fraction(1)
         for packet in itertools.chain(source.packets(container, stream), [None]):
             try:
                 yield from stream.decode(packet)
             except av.FFmpegError:
-                self.skipped += 1
+                ticks = None if packet is None else packet.dts
+                self.damage.append(None if ticks is None else ticks * tick)
 
     def _planes(self, picture: av.VideoFrame) -> Planes:
         native = self._stored
@@ -169,6 +205,13 @@ class Decoder(Iterator[Frame]):
         if target.pixel_format != native.pixel_format:
             planes = from_rgb(to_rgb(Frame(Fraction(0), planes), native), target)
         return tuple(_upright(plane, self._info) for plane in planes)
+
+
+def _exact(time: Fraction, info: VideoInfo) -> Fraction:
+    """A timestamp freed of its container's rounding, where the clip keeps to a grid."""
+    if not info.on_grid:
+        return time
+    return info.start + round((time - info.start) * info.frame_rate) / info.frame_rate
 
 
 def _array(plane: av.video.plane.VideoPlane, dtype: np.dtype[np.unsignedinteger[Any]]) -> Plane:

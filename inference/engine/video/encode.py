@@ -9,14 +9,17 @@ from typing import NoReturn, Self, cast
 import av
 import numpy as np
 
-from inference.engine.errors import DiskFull, EngineError
-from inference.engine.video.audio import FULL_DISK, AudioOutcome, AudioPlan, AudioTrack
+from inference.engine.errors import FULL_DISK, DiskFull, EngineError
+from inference.engine.video.audio import AudioOutcome, AudioPlan, AudioTrack
 from inference.engine.video.codecs import CODECS, ENCODABLE
 from inference.engine.video.frames import FrameFormat, Plane, Planes
 
-__all__ = ["ENCODABLE", "Encoder", "check_encodable"]
+__all__ = ["ENCODABLE", "PART", "Encoder", "VideoFile", "check_encodable", "keyframes_apart"]
 
-_MUXERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm"}
+PART = "nut"
+"""Container of a segment that is to be joined with others: it keeps packets as encoders make them,
+at their exact times."""
+_MUXERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", PART: "nut"}
 _UNORDERED = 2
 """x265 leaves the times of so few pictures unset; they can only be in order."""
 _SOUND_LEAD = Fraction(1, 2)
@@ -41,12 +44,15 @@ def check_encodable(format: FrameFormat, *, codec: str, container: str) -> None:
         )
 
 
-class Encoder:
-    """Writes one video file; a context manager.
+def keyframes_apart(rate: Fraction) -> int:
+    """Frames from one keyframe to the next: a second keeps a player's steps and seeks short."""
+    return max(1, round(rate))
 
-    Frame k is shown at k / rate exactly (to the millisecond in MKV and WebM, which know no
-    finer time). Pictures of odd size are padded by one replicated row or column where the codec
-    needs even sizes. Leaving the block without an exception finishes the file.
+
+class VideoFile:
+    """A video file being written, its header as an encoder of `codec` has it; a context manager.
+
+    Leaving the block without an exception finishes the file.
 
     Attributes:
         frames: pictures written so far.
@@ -67,7 +73,8 @@ class Encoder:
         container: str,
         audio: AudioPlan | None = None,
     ) -> None:
-        check_encodable(format, codec=codec, container=container)
+        if container != PART:
+            check_encodable(format, codec=codec, container=container)
         self.frames = 0
         self._format, self._codec, self._tick = format, codec, 1 / rate
         self._even = CODECS[codec].even_sizes
@@ -101,35 +108,23 @@ class Encoder:
         """What became of the sound."""
         return self._sound.outcome
 
-    def write(self, planes: Planes) -> None:
-        """Encode the next picture, planes as in the format."""
-        frame = av.VideoFrame(self._stream.width, self._stream.height, self._format.pixel_format)
-        for target, plane in zip(frame.planes, planes, strict=True):
-            _fill(target, plane)
-        frame.pts, frame.time_base = self.frames, self._tick
-        codes = self._format.colour.codes
-        frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc = codes
-        try:
-            self._output.mux(self._stream.encode(frame))
-            self.frames += 1
-            self._sound.advance(self.frames * self._tick + _SOUND_LEAD)
-        except av.FFmpegError as error:
-            self._refuse(error, "encoder_failed")
-
     def close(self) -> None:
         """Finish the file."""
         try:
-            packets = self._stream.encode(None)
-            if self._codec == "hevc" and self.frames <= _UNORDERED:
-                for at, packet in enumerate(packets):
-                    packet.pts = packet.dts = at
-            self._output.mux(packets)
+            self._flush()
             self._sound.advance(None)
             self._output.close()
         except av.FFmpegError as error:
             self._refuse(error, "encoder_failed")
         finally:
             self._sound.close()
+
+    def _flush(self) -> None:
+        """Write the pictures that are still held back."""
+
+    def _sound_along(self) -> None:
+        """Write the sound that goes with the pictures so far."""
+        self._sound.advance(self.frames * self._tick + _SOUND_LEAD)
 
     def __enter__(self) -> Self:
         return self
@@ -162,8 +157,7 @@ class Encoder:
         context = stream.codec_context
         context.thread_type = "AUTO"
         context.sample_aspect_ratio = self._format.sample_aspect_ratio
-        # A keyframe each second keeps a player's frame steps and seeks short.
-        context.gop_size = max(1, round(rate))
+        context.gop_size = keyframes_apart(rate)
         codes = self._format.colour.codes
         context.color_range, context.colorspace = codes[:2]
         context.color_primaries, context.color_trc = codes[2:]
@@ -181,6 +175,37 @@ class Encoder:
             if code == "encoder_refused"
             else f"The {self._codec} encoder failed after {self.frames} frames ({error.strerror}).",
         ) from error
+
+
+class Encoder(VideoFile):
+    """Encodes pictures into a file.
+
+    Frame k is shown at k / rate exactly (to the millisecond in MKV and WebM, which know no
+    finer time). Pictures of odd size are padded by one replicated row or column where the codec
+    needs even sizes.
+    """
+
+    def write(self, planes: Planes) -> None:
+        """Encode the next picture, planes as in the format."""
+        frame = av.VideoFrame(self._stream.width, self._stream.height, self._format.pixel_format)
+        for target, plane in zip(frame.planes, planes, strict=True):
+            _fill(target, plane)
+        frame.pts, frame.time_base = self.frames, self._tick
+        codes = self._format.colour.codes
+        frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc = codes
+        try:
+            self._output.mux(self._stream.encode(frame))
+            self.frames += 1
+            self._sound_along()
+        except av.FFmpegError as error:
+            self._refuse(error, "encoder_failed")
+
+    def _flush(self) -> None:
+        packets = self._stream.encode(None)
+        if self._codec == "hevc" and self.frames <= _UNORDERED:
+            for at, packet in enumerate(packets):
+                packet.pts = packet.dts = at
+        self._output.mux(packets)
 
 
 def _fill(target: av.video.plane.VideoPlane, plane: Plane) -> None:
