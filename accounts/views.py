@@ -24,7 +24,7 @@ class MemberRequest(HttpRequest):
 
 @login_required
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def tokens(request: MemberRequest) -> HttpResponse:
     """Lists the member's tokens and makes new ones; a new secret is shown in this answer only."""
     form = TokenForm(request.POST or None)
@@ -51,7 +51,7 @@ def token_revoke(request: MemberRequest, pk: UUID) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def account_delete(request: MemberRequest) -> HttpResponse:
     """Asks for the password, then deletes the account with all its videos."""
     form = DeleteAccountForm(request.POST or None, user=request.user)

@@ -41,7 +41,7 @@ def conversion(request: HttpRequest, conversion_id: UUID) -> HttpResponse:
 
 
 @extend_schema(exclude=True)  # the pages' own; programs poll /api/v1/conversions/<id>/
-@api_view(["GET"])
+@api_view(["GET", "HEAD"])
 def conversion_status(request: Request, conversion_id: UUID) -> Response:
     """The progress page's texts and numbers as they are now."""
     row = _conversion(request, conversion_id)

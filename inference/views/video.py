@@ -54,7 +54,7 @@ def conversion_create(request: HttpRequest, video_id: UUID) -> HttpResponse:
 
 
 @extend_schema(exclude=True)  # the form's own; programs ask /api/v1/conversions/estimate/
-@api_view(["GET"])
+@api_view(["GET", "HEAD"])
 def conversion_estimate(request: Request, video_id: UUID) -> Response:
     """What the form as filled in so far would make, or why it cannot."""
     video = _video(request, video_id)
