@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -22,9 +23,22 @@ def user_rename(*, user: User, name: str) -> None:
     user.save(update_fields=["name"])
 
 
+@transaction.atomic
 def user_delete(*, user: User) -> None:
     """Deletes the member with everything that belongs to them."""
+    user_lock(pk=user.pk)
     user.delete()
+
+
+def user_lock(*, pk: UUID) -> User | None:
+    """Has changes to what a member owns take turns, until the transaction ends.
+
+    A deletion first collects all that goes with a row; what is added after that, and is committed
+    sooner, would make it fail. And a limit counts what others are just adding.
+
+    Returns the member as they are now, None where they are gone.
+    """
+    return User.objects.select_for_update().filter(pk=pk).first()
 
 
 @transaction.atomic
@@ -36,7 +50,7 @@ def token_create(
     Returns the token and its secret, which is kept nowhere and can't be read again.
     Raises TooManyTokens at the limit.
     """
-    User.objects.select_for_update().get(pk=user.pk)  # two requests at once count one by one
+    user_lock(pk=user.pk)
     if user.api_tokens.count() >= MAX_TOKENS:
         raise TooManyTokens(MAX_TOKENS)
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)

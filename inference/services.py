@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.services import user_lock
 from inference import queue
 from inference.engine.errors import EngineError
 from inference.engine.settings import ConversionSettings, estimate
@@ -24,7 +25,8 @@ def conversion_create(*, video: Video, mode: Mode, settings: ConversionSettings)
     """Stores a conversion as queued and hands its id to the queue once that is committed.
 
     Raises:
-        ConversionRefused: the settings do not fit the video, or the result would be too long.
+        ConversionRefused: the settings do not fit the video, the result would be too long, or the
+            video is gone.
     """
     info = VideoInfo.from_dict(video.info)
     try:
@@ -38,6 +40,9 @@ def conversion_create(*, video: Video, mode: Mode, settings: ConversionSettings)
             f"The result would have {frames:,} frames; the limit is {FRAME_LIMIT:,}. Trim the "
             "clip, or choose a lower frame rate or less slow motion.",
         )
+    user_lock(pk=video.owner_id)
+    if not Video.objects.filter(pk=video.pk).exists():
+        raise ConversionRefused("video_gone", "This video has just been deleted.")
     conversion = Conversion.objects.create(
         video=video, mode=mode, settings=settings.to_dict(), frames_total=frames
     )
