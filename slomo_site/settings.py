@@ -133,6 +133,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 SLOMO_MAX_UPLOAD_BYTES = env.int("SLOMO_MAX_UPLOAD_BYTES", default=4 * 1024**3)
 # Set where nginx serves the media folder under an `internal` location of this name.
+# Frames of the result in a segment: conversions of twice as many are shared between workers.
+SLOMO_SEGMENT_FRAMES = env.int("SLOMO_SEGMENT_FRAMES", default=600)
 # A conversion that shows no progress for this long hangs. A pair of 8K frames on a slow CPU, and
 # copying an hour of video to a distant storage, take less.
 SLOMO_STALL_SECONDS = env.float("SLOMO_STALL_SECONDS", default=600.0)
@@ -207,6 +209,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.NameForm"
+ACCOUNT_FORMS = {"signup": "accounts.signup.SignupForm"}
 # "mandatory" is right where strangers can reach the site and mail goes out.
 ACCOUNT_EMAIL_VERIFICATION = env.str("ACCOUNT_EMAIL_VERIFICATION", default="optional")
 ACCOUNT_MAX_EMAIL_ADDRESSES = 3

@@ -40,12 +40,14 @@ def running(video: Video) -> tuple[Conversion, Attempt]:
 
 
 def publish(attempt: Attempt) -> bool:
-    """What a worker does at the end."""
+    """What a worker does at the end; its file may vanish under its hands with the attempt."""
     name = f"{files.stored_folder(attempt.conversion_id, attempt.number)}/result.mp4"
-    stored = default_storage.save(name, ContentFile(b"video"))
-    published = attempt.succeed(result=stored)
-    attempt.close()
-    return published
+    try:
+        return attempt.succeed(result=default_storage.save(name, ContentFile(b"video")))
+    except FileNotFoundError:
+        return False
+    finally:
+        attempt.close()
 
 
 def has_files(conversion: Conversion) -> bool:
