@@ -7,7 +7,7 @@ PYTHON = $(firstword $(foreach name,python3.11 python3 python,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-postgres serve train chaos clean
+.PHONY: help demo test test-postgres serve train chaos fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -26,6 +26,9 @@ test: $(VENV)/.installed-dev ## every check and every test
 
 chaos: $(VENV)/.installed-dev ## kill every part of a running site at random (ARGS="--jobs 200")
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+fuzz: $(VENV)/.installed-dev ## upload and decode damaged videos (ARGS="--count 2000 --seed 1 --keep FOLDER")
+	@nice $(BIN)/python -m tests.fuzz $(ARGS)
 
 test-postgres: export SLOMO_DATA_DIR := $(CURDIR)/build/checks-postgres
 test-postgres: export OMP_NUM_THREADS ?= 1
