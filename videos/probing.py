@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 REFUSED = 2
 """Exit status of the engine's probe when it says no, with the reason as JSON."""
 
+_LONGEST_ANSWER = 1 << 16  # characters
+_LARGEST = 2**31 - 1  # what a database column holds
+
 _RATIO = re.compile(r"\d{1,18}/\d{1,18}", re.ASCII)
 
 
@@ -63,6 +66,8 @@ def probe(path: Path) -> Probed:
                 "Export it again as an ordinary MP4 and try once more.",
             ) from None
         try:
+            if len(child.output) > _LONGEST_ANSWER:
+                raise ValueError("too long an answer")
             answer = json.loads(child.output)
             if child.returncode == REFUSED:
                 raise UploadRefused(answer["error"]["code"], answer["error"]["message"])
@@ -84,12 +89,18 @@ def _checked(info: dict[str, Any], poster: bytes) -> Probed:
         info=info,
         container=info["container"],
         duration=float(_ratio(info["duration"])),
-        width=int(info["width"]),
-        height=int(info["height"]),
+        width=_count(info["width"]),
+        height=_count(info["height"]),
         frame_rate=_ratio(info["frame_rate"]),
-        frames=int(info["frames"]),
+        frames=_count(info["frames"]),
         poster=poster,
     )
+
+
+def _count(number: int) -> int:
+    if not 0 < int(number) <= _LARGEST:
+        raise ValueError(f"not a count: {number}")
+    return int(number)
 
 
 def _ratio(text: str) -> Fraction:
