@@ -1,17 +1,21 @@
 """Uploading and the library in a real browser, with and without JavaScript."""
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.browser.conftest import Open
+from tests.browser.line import line_to
 from tests.engine import clips
 from tests.videos.conftest import uploaded
 from videos import services
-from videos.models import Video
+from videos.models import Upload, Video
+from videos.tus import storage
+from videos.tus.services import upload_create
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,15 +24,14 @@ UPLOAD = "/videos/upload/"
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    """Two good clips, a text that calls itself a video, and 3 MB of noise."""
-    text, noise = tmp_path / "notes.mp4", tmp_path / "noise.mp4"
+    """Two good clips, one of 8 MB, and a text that calls itself a video."""
+    text = tmp_path / "notes.mp4"
     text.write_text("just text\n" * 100)
-    noise.write_bytes(bytes(3 << 20))
     return {
         "first": clips.moving(tmp_path / "first ü.mp4"),
         "second": clips.moving(tmp_path / "second.mp4", sound=False),
+        "long": clips.padded(tmp_path / "long.mp4", size=8 << 20),
         "text": text,
-        "noise": noise,
     }
 
 
@@ -73,24 +76,141 @@ def test_files_can_be_dropped_on_the_form(
     expect(_row(page, "dropped.mp4").get_by_role("link")).to_be_visible(timeout=20_000)
 
 
+def _slow_line(page: Page) -> None:
+    """From now on some 2 MB go out a second."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Network.enable")
+    conditions = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    devtools.send("Network.emulateNetworkConditions", {**conditions, "uploadThroughput": 2 << 20})
+
+
+def _pieces(page: Page) -> list[int]:
+    """Where the pieces begin that the page sends, as it sends them."""
+    begin: list[int] = []
+
+    def note(request: Request) -> None:
+        if request.method == "PATCH":
+            begin.append(int(request.headers["upload-offset"]))
+
+    page.on("request", note)
+    return begin
+
+
+def _stored() -> bytes:
+    return Video.objects.get().file.open().read()
+
+
 def test_a_file_on_its_way_shows_how_far_it_is_and_can_be_cancelled(
     open_as: Open, member: Any, files: dict[str, Path]
 ) -> None:
     page = open_as(member, UPLOAD)
-    slow = page.context.new_cdp_session(page)
-    slow.send("Network.enable")
-    conditions = {"offline": False, "latency": 0, "downloadThroughput": -1}
-    slow.send("Network.emulateNetworkConditions", {**conditions, "uploadThroughput": 300_000})
-    chosen = [files["noise"], files["second"], files["first"]]
+    _slow_line(page)
+    chosen = [files["long"], files["second"], files["first"]]
     page.get_by_label("Choose videos").set_input_files(chosen)
-    expect(_row(page, "noise.mp4")).to_contain_text("% sent")
+    long = _row(page, "long.mp4")
+    expect(long).to_contain_text(re.compile(r"\d % sent · .* of 8\.0.MB · .*MB/s · .* left"))
     expect(_row(page, "first ü.mp4")).to_contain_text("Waiting")
     page.get_by_role("button", name="Cancel first ü.mp4").click()
-    page.get_by_role("button", name="Cancel noise.mp4").click()
-    expect(_row(page, "noise.mp4")).to_contain_text("Cancelled")
+    page.get_by_role("button", name="Cancel long.mp4").click()
+    expect(long).to_contain_text("Cancelled")
     expect(_row(page, "second.mp4").get_by_role("link")).to_be_visible(timeout=20_000)
     expect(_row(page, "first ü.mp4")).to_contain_text("Cancelled")
     assert [video.title for video in Video.objects.all()] == ["second"]
+    assert not Upload.objects.exists()
+
+
+def test_by_keyboard_a_file_pauses_lets_the_next_one_go_first_and_resumes(
+    open_as: Open, member: Any, files: dict[str, Path]
+) -> None:
+    page = open_as(member, UPLOAD)
+    _slow_line(page)
+    pieces = _pieces(page)
+    page.get_by_label("Choose videos").set_input_files([files["long"], files["second"]])
+    long = _row(page, "long.mp4")
+    expect(long).to_contain_text("MB/s")
+    page.get_by_role("button", name="Pause long.mp4").focus()
+    page.keyboard.press("Enter")
+    expect(long).to_contain_text("Paused at")
+    expect(page.get_by_role("status").last).to_contain_text("long.mp4: Paused at")
+    expect(_row(page, "second.mp4").get_by_role("link")).to_be_visible(timeout=20_000)
+    resume = page.get_by_role("button", name="Resume long.mp4")
+    expect(resume).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Pause long.mp4")).to_be_focused()
+    expect(long.get_by_role("link")).to_be_visible(timeout=30_000)
+    assert pieces[-1] > 0
+    Video.objects.get(title="second").delete()
+    assert _stored() == files["long"].read_bytes()
+
+
+def test_after_a_reload_the_same_file_goes_on_from_where_it_was(
+    open_as: Open, member: Any, files: dict[str, Path]
+) -> None:
+    page = open_as(member, UPLOAD)
+    page.on("dialog", lambda dialog: dialog.accept())  # that leaving stops the upload
+    _slow_line(page)
+    page.get_by_label("Choose videos").set_input_files(files["long"])
+    expect(_row(page, "long.mp4")).to_contain_text("MB/s")
+    page.reload()
+    left = _row(page, "long.mp4")
+    expect(left).to_contain_text(
+        re.compile(r"[1-9]\d? % sent. Choose the same file again to go on")
+    )
+    pieces = _pieces(page)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose the file long.mp4").click()
+    chooser.value.set_files(files["long"])
+    expect(left.get_by_role("link")).to_be_visible(timeout=30_000)
+    expect(page.locator(".upload-row")).to_have_count(1)
+    assert min(pieces) > 0
+    assert _stored() == files["long"].read_bytes()
+    page.reload()
+    expect(page.get_by_label("Choose videos")).to_be_visible()
+    expect(page.locator(".upload-row")).to_have_count(0)
+
+
+def test_what_an_earlier_visit_left_can_be_discarded(
+    open_as: Open, member: Any, files: dict[str, Path]
+) -> None:
+    upload_create(owner=member, length=1000, name="elsewhere.mp4")
+    page = open_as(member, UPLOAD)
+    row = _row(page, "elsewhere.mp4")
+    expect(row).to_contain_text("begun in another browser")
+    page.get_by_role("button", name="Discard elsewhere.mp4").click()
+    expect(row).to_contain_text("Cancelled")
+    expect(row).to_be_focused()
+    page.wait_for_load_state("networkidle")
+    assert not Upload.objects.exists()
+
+
+def test_a_lost_line_is_told_and_the_upload_goes_on_by_itself(
+    open_as: Open, live_server: Any, member: Any, files: dict[str, Path]
+) -> None:
+    with line_to(live_server.url) as line:
+        page = open_as(member, UPLOAD)
+        page.goto(f"{line.url}{UPLOAD}")  # another port, the same cookies
+        _slow_line(page)
+        pieces = _pieces(page)
+        page.get_by_label("Choose videos").set_input_files(files["long"])
+        row = _row(page, "long.mp4")
+        expect(row).to_contain_text("MB/s")
+        line.cut()
+        expect(row).to_contain_text("Connection lost. It goes on by itself")
+        line.up = True
+        expect(row.get_by_role("link")).to_be_visible(timeout=30_000)
+    assert pieces[-1] > 0
+    assert _stored() == files["long"].read_bytes()
+
+
+def test_all_that_arrived_before_the_page_was_left_is_still_looked_at(
+    open_as: Open, member: Any, files: dict[str, Path]
+) -> None:
+    content = files["first"].read_bytes()
+    upload = upload_create(owner=member, length=len(content), name="complete.mp4")
+    with storage.writing(upload.pk) as received:
+        received.write(content)
+    page = open_as(member, UPLOAD)
+    expect(_row(page, "complete.mp4").get_by_role("link")).to_be_visible(timeout=20_000)
 
 
 def test_a_file_that_cannot_fit_is_not_even_sent(
@@ -100,8 +220,8 @@ def test_a_file_that_cannot_fit_is_not_even_sent(
     page = open_as(member, UPLOAD)
     sent: list[str] = []
     page.on("request", lambda r: sent.append(r.url) if r.method == "POST" else None)
-    page.get_by_label("Choose videos").set_input_files(files["noise"])
-    expect(_row(page, "noise.mp4")).to_contain_text("larger than 1.0\u00a0MB")
+    page.get_by_label("Choose videos").set_input_files(files["long"])
+    expect(_row(page, "long.mp4")).to_contain_text("larger than 1.0\u00a0MB")
     assert sent == []
 
 

@@ -4,6 +4,8 @@
 Everything is deterministic. Sizes are small because the test machine is.
 """
 
+import random
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -243,3 +245,15 @@ def late_start(path: Path, *, frames: int = 8) -> Path:
     """The first picture is shown at 5 s of the file's clock."""
     pts = [150 + k for k in range(frames)]
     return render(path, pan(frames), pts=pts)
+
+
+def padded(path: Path, *, size: int) -> Path:
+    """An MP4 of exactly `size` bytes: a pan, then noise in a box that players pass over."""
+    moving(path)
+    with path.open("ab") as file:
+        rest = size - file.tell()
+        file.write(struct.pack(">I4s", rest, b"free"))
+        noise = random.Random(1)
+        for start in range(8, rest, 1 << 20):
+            file.write(noise.randbytes(min(1 << 20, rest - start)))
+    return path

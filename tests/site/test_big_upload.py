@@ -25,19 +25,6 @@ KILLED_AT = {7: "a web process", 14: "the web server"}  # instead of the line, a
 MOST_MEMORY = 200_000_000  # bytes of one web process
 
 
-@pytest.fixture
-def big_clip(tmp_path: Path) -> Path:
-    """A clip that plays, followed by noise up to 300 MB in a box that players pass over."""
-    path = clips.moving(tmp_path / "big.mp4")
-    with path.open("ab") as file:
-        rest = SIZE - file.tell()
-        file.write(struct.pack(">I4s", rest, b"free"))
-        noise = random.Random(1)
-        for start in range(8, rest, 1 << 20):
-            file.write(noise.randbytes(min(1 << 20, rest - start)))
-    return path
-
-
 class Line:
     """Requests of the protocol with a token, each over a connection of its own."""
 
@@ -105,10 +92,11 @@ def settled_offset(line: Line, place: str) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc (Linux)")
 def test_300_mb_cut_20_times_arrive_byte_for_byte_in_little_memory(
-    tmp_path: Path, big_clip: Path
+    tmp_path: Path,
 ) -> None:
     if shutil.disk_usage(tmp_path).free < 4 * SIZE:
         pytest.skip("needs 1.2 GB of disk")
+    big_clip = clips.padded(tmp_path / "big.mp4", size=SIZE)
     chance = random.Random(20)
     with manage(tmp_path / "site", "serve", "--port", "0", "--workers", "0") as site:
         url = address_of(site.hears("Slomo is at"))
