@@ -4,7 +4,6 @@ Every write carries the attempt's number, so a worker that was given up for lost
 changes nothing.
 """
 
-import logging
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -12,49 +11,11 @@ from typing import Any
 from django.db.models import F
 from django.db.models.functions import Now
 
-from inference import files
+from inference import files, segments
 from inference.models import Conversion
 from inference.patience import patiently
-from inference.states import State, transition
-
-# Seconds between heartbeats, and without one until an attempt counts as lost. Together with the
-# reconciler's round a dead worker is noticed within half a minute.
-HEARTBEAT_SECONDS = 3.0
-LOST_AFTER_SECONDS = 20.0
-
-logger = logging.getLogger(__name__)
-
-MAX_LOSSES = 2  # attempts lost before the next one is the last
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """What ended an attempt through no fault of the video, so that another may go well."""
-
-    code: str
-    message: str
-
-
-WORKER_LOST = Trouble(
-    "worker_lost",
-    "The conversion was interrupted several times: the process that worked on it ended "
-    "unexpectedly. Start it again; if that repeats, please tell whoever runs this site.",
-)
-STALLED = Trouble(
-    "stalled",
-    "The conversion stopped making progress several times. Try a shorter part of the video; if "
-    "that does not help, please tell whoever runs this site.",
-)
-STORAGE_AWAY = Trouble(
-    "storage_away",
-    "The result could not be stored. Start the conversion again later; if that repeats, please "
-    "tell whoever runs this site.",
-)
-OUT_OF_MEMORY = Trouble(
-    "out_of_memory",
-    "The machine ran out of memory during the conversion, even with the smallest batches and "
-    "tiles. Try a smaller clip.",
-)
+from inference.states import FINAL, State, transition
+from inference.trouble import MAX_LOSSES, OUT_OF_MEMORY, Trouble
 
 
 @dataclass(frozen=True)
@@ -131,17 +92,18 @@ class Attempt:
         """
         self._leave(State.CANCELLING, State.CANCELLED)
         mine = Conversion.objects.filter(pk=self.conversion_id, attempt=self.number)
-        extra = {"job": self.conversion_id}
         if not mine.filter(state=State.SUCCEEDED).exists():
-            try:
-                files.discard(self.conversion_id, self.number)
-            except Exception:  # whatever a storage raises while it is away
-                logger.exception("Files are left to the reconciler", extra=extra)
+            files.discard_quietly(self.conversion_id, self.number)
+        if self.state() in {*FINAL, "deleted"}:
+            segments.clear(self.conversion_id)
 
     def state(self) -> str:
         """The state of the conversion now, or `deleted`."""
         row = Conversion.objects.filter(pk=self.conversion_id)
         return row.values_list("state", flat=True).first() or "deleted"
+
+    def __str__(self) -> str:
+        return f"Attempt {self.number}"
 
     def _leave(self, old: State, new: State, **changes: Any) -> bool:
         changes |= {"stage": "", "seconds_left": None}

@@ -1,9 +1,9 @@
 """The worker's long-lived child: the only process that loads the model.
 
 The parent stays small and free of torch, so it can always answer, beat and kill. Parent and child
-talk over a pipe. An attempt goes one way; a sign of life now and then comes back, and in the end
-the `Outcome`. Anything else that reaches the child while it works means "stop", even the end of
-the pipe when the parent is gone.
+talk over a pipe. An attempt goes one way; a sign of life now and then comes back, `Divided` if the
+conversion is long, and in the end the `Outcome`. Anything else that reaches the child while it
+works means "stop", even the end of the pipe when the parent is gone.
 """
 
 import multiprocessing
@@ -21,7 +21,9 @@ from inference import limits
 from inference.processes import die_with_parent, kill_group
 
 if TYPE_CHECKING:
-    from inference.attempts import Attempt, Trouble
+    from inference.attempts import Attempt
+    from inference.segments import SegmentAttempt
+    from inference.trouble import Trouble
 
 _STOP = "stop"
 _ALIVE = "alive"
@@ -29,6 +31,13 @@ ALIVE_SECONDS = 1.0
 
 # How a child ends itself when it ran out of memory: what it holds is best let go of entirely.
 _OUT_OF_MEMORY_EXIT = 77
+
+
+@dataclass(frozen=True)
+class Divided:
+    """The conversion is laid out in so many segments, which others may help with."""
+
+    segments: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,7 @@ class Child:
         self._heard_at = time.monotonic()
         self.busy = False
         self.trouble: Trouble | None = None
+        self.segments = 1
 
     @property
     def pid(self) -> int:
@@ -76,10 +86,11 @@ class Child:
         """Whether it can still take work."""
         return self._process.is_alive()
 
-    def begin(self, attempt: "Attempt") -> None:
+    def begin(self, attempt: "Attempt | SegmentAttempt") -> None:
         """Hands over an attempt. Raises ChildDied."""
         self.busy = True
         self.trouble = None
+        self.segments = 1
         self._oom_kills = _oom_kills()
         self._heard_at = time.monotonic()
         try:
@@ -96,6 +107,8 @@ class Child:
             while self._connection.poll(within):
                 message = self._connection.recv()
                 self._heard_at = time.monotonic()
+                if isinstance(message, Divided):
+                    self.segments = message.segments
                 if isinstance(message, Outcome):
                     self.busy = False
                     self.trouble = message.trouble
@@ -166,7 +179,11 @@ def _serve(connection: Connection, parent: int) -> None:
         if message == _STOP:  # it came when the attempt was already over
             continue
         try:
-            trouble = runner.run(message, should_stop=_Ear(connection))
+            trouble = runner.run(
+                message,
+                should_stop=_Ear(connection),
+                announce=lambda segments: connection.send(Divided(segments)),
+            )
         except MemoryError:
             sys.exit(_OUT_OF_MEMORY_EXIT)
         connection.send(Outcome(trouble))

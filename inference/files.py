@@ -1,9 +1,11 @@
 """Where a conversion's files are: its work folder on this machine and its place in the storage.
 
 Each attempt has a folder of its own in both, named by its number, so that attempts never touch
-each other's files and what an attempt leaves behind can be removed without asking it.
+each other's files and what an attempt leaves behind can be removed without asking it. The parts of
+a conversion that is made in segments are in `segments/`, for they outlive the attempt.
 """
 
+import logging
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -13,15 +15,22 @@ from pathlib import Path
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db.models.fields.files import FieldFile
+
+logger = logging.getLogger(__name__)
 
 STORED = "conversions"
+SEGMENTS = "segments"
 
 
-def stored_folder(conversion_id: uuid.UUID, attempt: int | None = None) -> str:
-    """Storage name of the conversion's folder, or of one attempt's."""
+def stored_folder(conversion_id: uuid.UUID, part: int | str = "") -> str:
+    """Storage name of the conversion's folder, or of an attempt's or the segments' in it."""
     folder = f"{STORED}/{conversion_id}"
-    return folder if attempt is None else f"{folder}/{attempt}"
+    return folder if part == "" else f"{folder}/{part}"
+
+
+def segment_folder(index: int, attempt: int) -> str:
+    """Where one attempt at a segment keeps its files, below the conversion's folder."""
+    return f"{SEGMENTS}/{index}-{attempt}"
 
 
 def work_root() -> Path:
@@ -30,24 +39,25 @@ def work_root() -> Path:
 
 
 @contextmanager
-def work_folder(conversion_id: uuid.UUID, attempt: int) -> Iterator[Path]:
-    """A fresh folder for one attempt's unfinished files, removed at the end."""
-    folder = work_root() / str(conversion_id) / str(attempt)
+def work_folder(conversion_id: uuid.UUID, part: int | str) -> Iterator[Path]:
+    """A fresh folder for unfinished files of an attempt, or a segment; removed at the end."""
+    folder = work_root() / str(conversion_id) / str(part)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
         yield folder
     finally:
-        _remove_work(conversion_id, attempt)
+        _remove_work(conversion_id, part)
 
 
-def local_copy(file: FieldFile, folder: Path) -> Path:
-    """Path of the file on this machine: its own where the storage is local, else a copy."""
+def local_copy(name: str, folder: Path) -> Path:
+    """Path of a stored file on this machine: its own where the storage is local, else a copy."""
     try:
-        return Path(file.path)
+        return Path(default_storage.path(name))
     except NotImplementedError:
-        copy = folder / Path(str(file.name)).name
-        with file.open("rb") as source, copy.open("wb") as target:
+        folder.mkdir(parents=True, exist_ok=True)
+        copy = folder / Path(name).name
+        with default_storage.open(name) as source, copy.open("wb") as target:
             shutil.copyfileobj(source, target, length=1 << 20)
         return copy
 
@@ -59,33 +69,54 @@ class _Finished(File):  # type: ignore[type-arg]
         return str(self.name)
 
 
-def store(path: Path, conversion_id: uuid.UUID, attempt: int) -> str:
-    """Puts a finished local file into the attempt's stored folder; returns its storage name."""
-    name = f"{stored_folder(conversion_id, attempt)}/{path.name}"
+def store(path: Path, conversion_id: uuid.UUID, part: int | str) -> str:
+    """Puts a finished local file into the stored folder of an attempt, or a segment's.
+
+    Returns its storage name.
+    """
+    name = f"{stored_folder(conversion_id, part)}/{path.name}"
     with path.open("rb") as content:
         return default_storage.save(name, _Finished(content, name=str(path)))
 
 
-def discard(conversion_id: uuid.UUID, attempt: int | None = None) -> None:
-    """Removes what the conversion, or one attempt at it, has on disk and in the storage."""
-    _remove_work(conversion_id, attempt)
-    _remove_stored(stored_folder(conversion_id, attempt))
+def discard(conversion_id: uuid.UUID, part: int | str = "") -> None:
+    """Removes what the conversion, an attempt at it, or segments have on disk and in storage."""
+    _remove_work(conversion_id, part)
+    _remove_stored(stored_folder(conversion_id, part))
+
+
+def discard_quietly(conversion_id: uuid.UUID, part: int | str = "") -> None:
+    """Likewise; what a storage that is away does not let go of is left to the reconciler."""
+    try:
+        discard(conversion_id, part)
+    except Exception:
+        logger.exception("Files are left over", extra={"job": conversion_id})
 
 
 def attempts_with_files() -> Iterator[tuple[uuid.UUID, int]]:
     """Conversion id and number of every attempt that has a work folder or stored files."""
+    return ((pk, int(part)) for pk, part in _parts_with_files() if part != SEGMENTS)
+
+
+def conversions_with_segments() -> Iterator[uuid.UUID]:
+    """Ids of conversions that have parts of segments somewhere."""
+    return (pk for pk, part in _parts_with_files() if part == SEGMENTS)
+
+
+def _parts_with_files() -> Iterator[tuple[uuid.UUID, str]]:
     for folder in work_root().glob("*/*/"):
-        yield uuid.UUID(folder.parent.name), int(folder.name)
+        yield uuid.UUID(folder.parent.name), folder.name
     for conversion in _stored_folders(STORED):
-        for attempt in _stored_folders(f"{STORED}/{conversion}"):
-            yield uuid.UUID(conversion), int(attempt)
+        for part in _stored_folders(f"{STORED}/{conversion}"):
+            yield uuid.UUID(conversion), part
 
 
-def _remove_work(conversion_id: uuid.UUID, attempt: int | None) -> None:
+def _remove_work(conversion_id: uuid.UUID, part: int | str) -> None:
     folder = work_root() / str(conversion_id)
-    shutil.rmtree(folder if attempt is None else folder / str(attempt), ignore_errors=True)
-    with suppress(OSError):  # gone, or another attempt's folder is in it
-        folder.rmdir()
+    shutil.rmtree(folder / str(part), ignore_errors=True)
+    for parent in (folder / SEGMENTS, folder):
+        with suppress(OSError):  # gone, or another's folder is in it
+            parent.rmdir()
 
 
 def _stored_folders(folder: str) -> list[str]:

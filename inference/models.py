@@ -138,3 +138,48 @@ class Conversion(models.Model):
     def progress(self) -> float:
         """Share of the result's frames that are done, 0..1."""
         return min(1.0, self.frames_done / self.frames_total) if self.frames_total else 0.0
+
+
+class Segmentation(models.Model):
+    """A long conversion laid out in segments; `plan` is the engine's `Plan.to_dict()`."""
+
+    conversion = models.OneToOneField(Conversion, on_delete=models.CASCADE, primary_key=True)
+    plan = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"Segments of {self.conversion_id}"
+
+
+class Segment(models.Model):
+    """A run of the result's frames that one worker makes.
+
+    The row is the truth here too: `attempt` counts the starts and fences them, and `losses` those
+    that were lost. `led_by` is the conversion's attempt whose own worker is at it, and empty where
+    another worker helps. `file` is the part in the storage, once it is done.
+    """
+
+    class State(models.TextChoices):
+        """Whether someone is at it."""
+
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+
+    conversion = models.ForeignKey(Conversion, on_delete=models.CASCADE, related_name="segments")
+    index = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    attempt = models.PositiveIntegerField(default=0)
+    losses = models.PositiveSmallIntegerField(default=0)
+    led_by = models.PositiveIntegerField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    frames_done = models.PositiveIntegerField(default=0)
+    frames_per_second = models.FloatField(default=0.0)
+    file = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("conversion", "index"), name="segment_of_conversion"),
+        )
+
+    def __str__(self) -> str:
+        return f"Segment {self.index + 1} of {self.conversion_id}"

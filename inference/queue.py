@@ -18,6 +18,7 @@ from rq.worker_registration import clean_worker_registry
 
 QUEUE = "default"
 TASK = "inference.tasks.conversion_run"
+HELP = "inference.tasks.conversion_help"
 
 logger = logging.getLogger(__name__)
 
@@ -33,18 +34,32 @@ def enqueue(conversion_id: uuid.UUID) -> bool:
     Conversions take as long as they take: a lease kept up by heartbeats, not a timeout, tells a
     lost one. Outcomes live in the row, so Redis keeps none.
     """
+    return _enqueue(TASK, conversion_id, str(conversion_id), (str(conversion_id),))
+
+
+def enqueue_help(conversion_id: uuid.UUID, number: int) -> bool:
+    """Asks for a worker to make one segment of a running conversion; False when Redis is away.
+
+    Args:
+        number: tells one such request from the others.
+    """
+    job_id = f"{conversion_id}_{number}"
+    return _enqueue(HELP, conversion_id, job_id, (str(conversion_id), number))
+
+
+def _enqueue(task: str, conversion_id: uuid.UUID, job_id: str, args: tuple[str | int, ...]) -> bool:
     try:
         get_queue().enqueue_call(
-            TASK,
-            args=(str(conversion_id),),
-            job_id=str(conversion_id),
+            task,
+            args=args,
+            job_id=job_id,
             description=f"conversion {conversion_id}",
             timeout=-1,
             result_ttl=0,
             failure_ttl=3600,
         )
     except RedisError as error:
-        logger.warning("Stays queued in the database: %s", error, extra={"job": conversion_id})
+        logger.warning("Not on the queue: %s", error, extra={"job": conversion_id})
         return False
     return True
 
@@ -65,9 +80,17 @@ def stop(conversion_id: uuid.UUID) -> None:
 
 def known_ids() -> set[uuid.UUID]:
     """Ids that wait in Redis or that a worker holds. Raises RedisError when Redis is away."""
+    return {uuid.UUID(job_id) for job_id in _job_ids() if "_" not in job_id}
+
+
+def called_for_help() -> set[uuid.UUID]:
+    """Ids of conversions for which help is asked or given. Raises RedisError likewise."""
+    return {uuid.UUID(job_id.partition("_")[0]) for job_id in _job_ids() if "_" in job_id}
+
+
+def _job_ids() -> list[str]:
     queue = get_queue()
-    started = queue.started_job_registry.get_job_ids(cleanup=False)
-    return {uuid.UUID(job_id) for job_id in (*queue.get_job_ids(), *started)}
+    return [*queue.get_job_ids(), *queue.started_job_registry.get_job_ids(cleanup=False)]
 
 
 def clean() -> None:

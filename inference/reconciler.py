@@ -11,11 +11,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from inference import files, queue
-from inference.attempts import LOST_AFTER_SECONDS, WORKER_LOST, Attempt
-from inference.models import Conversion
-from inference.states import State
-from videos.tus.services import remove_abandoned
+from inference import files, queue, segments
+from inference.attempts import Attempt
+from inference.models import Conversion, Segment
+from inference.states import ACTIVE, State
+from inference.trouble import LOST_AFTER_SECONDS, WORKER_LOST
 
 # A row this young is still being handed to the queue by whoever queued it.
 ENQUEUE_AFTER = timedelta(seconds=10)
@@ -37,6 +37,7 @@ def reconcile(*, lost_after: timedelta = timedelta(seconds=LOST_AFTER_SECONDS)) 
     try:
         queue.clean()
         _enqueue_forgotten()
+        _call_for_help()
     except RedisError as error:
         logger.warning("The queue is away; what is queued waits: %s", error)
 
@@ -64,6 +65,16 @@ def _enqueue_forgotten() -> None:
             logger.info("Back on the queue", extra={"job": conversion_id})
 
 
+def _call_for_help() -> None:
+    """The leader's own calls may be gone with the queue's memory, or with the helper."""
+    helped = Conversion.objects.filter(
+        state=State.RUNNING, segments__state=Segment.State.WAITING
+    ).distinct()
+    wanted = set(helped.values_list("pk", flat=True))
+    for conversion_id in wanted - queue.called_for_help() if wanted else set():
+        queue.enqueue_help(conversion_id, 1)
+
+
 def remove_orphans() -> None:
     """Removes files of rows that are gone, of attempts that ended without a result, and of uploads
     that nobody finished.
@@ -73,9 +84,13 @@ def remove_orphans() -> None:
     found = set(
         files.attempts_with_files()
     )  # before the rows, for each row is older than its files
-    rows = Conversion.objects.values_list("pk", "attempt", "state")
-    keep = {(pk, attempt) for pk, attempt, state in rows.iterator() if state in KEEPS_FILES}
+    divided = set(files.conversions_with_segments())
+    rows = list(Conversion.objects.values_list("pk", "attempt", "state"))
+    keep = {(pk, attempt) for pk, attempt, state in rows if state in KEEPS_FILES}
     for conversion_id, attempt in found - keep:
         files.discard(conversion_id, attempt)
         logger.info("Removed files of attempt %d", attempt, extra={"job": conversion_id})
-    remove_abandoned()
+    active = {pk for pk, _, state in rows if state in ACTIVE}
+    for conversion_id in divided - active:
+        segments.clear(conversion_id)
+        logger.info("Removed its segments", extra={"job": conversion_id})

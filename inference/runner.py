@@ -6,23 +6,32 @@ Lives in the worker's child. Every outcome ends in the row: a result, or a code 
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from django.db import DatabaseError, close_old_connections, connections
+from django.conf import settings as django_settings
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connections,
+)
 from django.db.models import F
 
-from inference import files
-from inference.attempts import STORAGE_AWAY, Attempt, Trouble
+from inference import division, files
+from inference.attempts import Attempt
 from inference.engine import framemap, presentation
 from inference.engine.convert import ConversionReport, Progress, convert
-from inference.engine.errors import FULL_DISK, Cancelled, DiskFull, EngineError, OutOfMemory
+from inference.engine.errors import Cancelled, DiskFull, EngineError, OutOfMemory
 from inference.engine.interpolator import Interpolator
+from inference.engine.plan import plan
 from inference.engine.settings import ConversionSettings
 from inference.models import Conversion
+from inference.segments import SegmentAttempt
+from inference.trouble import DATABASE_AWAY, STORAGE_AWAY, NotStored, Trouble, storage
 
 INTERNAL_ERROR = (
     "internal_error",
@@ -56,12 +65,18 @@ def warm_up() -> None:
         logger.exception("The model could not be loaded")
 
 
-def run(attempt: Attempt, *, should_stop: Callable[[], bool]) -> Trouble | None:
+def run(
+    attempt: Attempt | SegmentAttempt,
+    *,
+    should_stop: Callable[[], bool],
+    announce: Callable[[int], None],
+) -> Trouble | None:
     """Converts and publishes, or records why not; once it should stop, returns soon.
 
     Args:
         attempt: one that has been claimed.
         should_stop: asked between frames.
+        announce: told how many segments others may help with.
 
     Returns:
         What another attempt may be spared; None where the row says it all.
@@ -72,7 +87,10 @@ def run(attempt: Attempt, *, should_stop: Callable[[], bool]) -> Trouble | None:
     log = logging.LoggerAdapter(logger, {"job": attempt.conversion_id})
     close_old_connections()
     try:
-        _convert_and_publish(attempt, _Reporter(attempt, should_stop))
+        if isinstance(attempt, SegmentAttempt):
+            division.help_with(attempt, interpolator(), should_stop)
+        else:
+            _convert_and_publish(attempt, _Reporter(attempt, should_stop), announce)
     except Cancelled:
         log.info("Stopped")
     except Conversion.DoesNotExist:
@@ -86,29 +104,18 @@ def run(attempt: Attempt, *, should_stop: Callable[[], bool]) -> Trouble | None:
     except EngineError as error:
         log.info("Refused: %s: %s", error.code, error.message)
         attempt.fail(error.code, error.message)
-    except _NotStored:
+    except NotStored:
         log.exception("The result could not be stored")
         return STORAGE_AWAY
+    except (OperationalError, InterfaceError):
+        log.exception("The database is away")
+        connections.close_all()
+        return DATABASE_AWAY
     except Exception:
         # Where the row was deleted or cancelled, its files may have vanished under the work.
         level = logging.ERROR if attempt.fail(*INTERNAL_ERROR) else logging.INFO
         log.log(level, "Failed", exc_info=True)
     return None
-
-
-class _NotStored(Exception):
-    """The storage did not take a file, or did not give the source."""
-
-
-@contextmanager
-def _storage() -> Iterator[None]:
-    """Tells the storage's trouble, of whichever kind it is, from the conversion's."""
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in FULL_DISK:
-            raise DiskFull from error
-        raise _NotStored from error
 
 
 class _Reporter:
@@ -153,25 +160,33 @@ class _Reporter:
             connections.close_all()
 
 
-def _convert_and_publish(attempt: Attempt, reporter: _Reporter) -> None:
+def _convert_and_publish(
+    attempt: Attempt, reporter: _Reporter, announce: Callable[[int], None]
+) -> None:
     conversion = Conversion.objects.select_related("video").get(pk=attempt.conversion_id)
     settings = ConversionSettings.from_dict(conversion.settings)
     model = interpolator()
     model.spares_memory = conversion.spares_memory
     with files.work_folder(attempt.conversion_id, attempt.number) as folder:
-        with _storage():
-            source = files.local_copy(conversion.video.file, folder)
+        with storage():
+            source = files.local_copy(str(conversion.video.file.name), folder)
         result = folder / f"result.{settings.container}"
         frame_map = folder / "frames.json"
-        report = convert(
-            source,
-            result,
-            settings,
-            model,
-            on_progress=reporter,
-            should_cancel=reporter.should_stop,
-            frame_map=frame_map,
-        )
+        layout = plan(source, settings, frames_per_segment=django_settings.SLOMO_SEGMENT_FRAMES)
+        if len(layout.segments) > 1:
+            report = division.lead(
+                attempt, layout, source, result, frame_map, model, reporter, announce
+            )
+        else:
+            report = convert(
+                source,
+                result,
+                settings,
+                model,
+                on_progress=reporter,
+                should_cancel=reporter.should_stop,
+                frame_map=frame_map,
+            )
         made = {"result": result, "frame_map": frame_map, "frame_map_vtt": _webvtt(frame_map)}
         compare = functools.partial(
             presentation.write_comparison, source, result, frame_map, settings
@@ -179,7 +194,7 @@ def _convert_and_publish(attempt: Attempt, reporter: _Reporter) -> None:
         preview = functools.partial(presentation.write_preview, result)
         made |= _extra("comparison", compare, folder / "comparison.mp4", reporter)
         made |= _extra("preview", preview, folder / "preview.gif", reporter)
-        with _storage():
+        with storage():
             names = {
                 column: files.store(path, attempt.conversion_id, attempt.number)
                 for column, path in made.items()

@@ -12,6 +12,7 @@ from inference.states import State
 # What the worker is doing, by the engine's name for it.
 STAGES = {
     "interpolating": "Making the new frames",
+    "joining": "Joining the segments",
     "comparison": "Making the clip that compares both",
     "preview": "Making the preview",
 }

@@ -4,6 +4,8 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -14,19 +16,18 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.worker import Worker, WorkerStatus
 
-from inference.attempts import (
-    HEARTBEAT_SECONDS,
-    OUT_OF_MEMORY,
-    STALLED,
-    WORKER_LOST,
-    Attempt,
-    Trouble,
-)
+from inference import limits
+from inference.attempts import Attempt
 from inference.child import Child, ChildDied
-from inference.queue import enqueue, get_queue
+from inference.queue import enqueue, enqueue_help, get_queue
+from inference.segments import SegmentAttempt, help_wanted
+from inference.trouble import HEARTBEAT_SECONDS, OUT_OF_MEMORY, STALLED, WORKER_LOST, Trouble
 
 # How long the child may take to stop by itself, which keeps the model warm, before it is killed.
 GRACE_SECONDS = 0.5
+
+# Workers that are called to help with one long conversion. More would hold up the others.
+MOST_HELPERS = 15
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class ConversionWorker(Worker):
         self._child: Child | None = None
         self._stopping = threading.Event()
         self._at_work: tuple[Job, Execution] | None = None
-        self._again: uuid.UUID | None = None
+        self._again: Callable[[], object] | None = None
 
     @classmethod
     def current(cls) -> "ConversionWorker":
@@ -89,7 +90,7 @@ class ConversionWorker(Worker):
         self.perform_job(job, queue, execution)
         if self._again is not None:
             # Not before: RQ has just dropped what it knew under this id.
-            enqueue(self._again)
+            self._again()
             self._again = None
         self._stopped_job_id = None
         self.set_state(WorkerStatus.IDLE)
@@ -102,14 +103,28 @@ class ConversionWorker(Worker):
 
     def convert(self, conversion_id: uuid.UUID) -> None:
         """Runs one conversion to its end, whichever that is."""
-        log = logging.LoggerAdapter(logger, {"job": conversion_id})
         attempt = Attempt.claim(conversion_id)
         if attempt is None:
-            log.info("Nothing to do: no longer waiting")
-            return
-        log.info("Attempt %d begins", attempt.number)
+            logger.info("Nothing to do: no longer waiting", extra={"job": conversion_id})
+        elif self._run(attempt):
+            self._again = partial(enqueue, conversion_id)
+
+    def help(self, conversion_id: uuid.UUID, number: int) -> None:
+        """Makes one segment of a conversion that another worker leads, if one still waits."""
+        attempt = SegmentAttempt.claim(conversion_id)
+        if attempt is not None:
+            self._run(attempt)
+            if help_wanted(conversion_id):
+                # Behind what waits by now: one long conversion does not hold up all the others.
+                self._again = partial(enqueue_help, conversion_id, number)
+
+    def _run(self, attempt: Attempt | SegmentAttempt) -> bool:
+        """Has the child do it, and settles what it leaves; whether it is to be done again."""
+        log = logging.LoggerAdapter(logger, {"job": attempt.conversion_id})
+        log.info("%s begins", attempt)
         child = self._warm_child()
         trouble: Trouble | None = None
+        again = False
         try:
             child.begin(attempt)
             trouble = self._watch(child, attempt)
@@ -120,20 +135,21 @@ class ConversionWorker(Worker):
             if child.busy:
                 child.kill()
             # Without trouble it is still running where this worker shuts down or is to drop it.
-            if attempt.try_again(trouble) if trouble else attempt.give_back():
-                self._again = conversion_id
+            again = attempt.try_again(trouble) if trouble else attempt.give_back()
             attempt.close()
-            log.info("Attempt %d is over: %s", attempt.number, attempt.state())
+            log.info("%s is over: %s", attempt, attempt.state())
+        return again
 
     def _warm_child(self) -> Child:
         if self._child is None or not self._child.is_alive():
             self._child = Child()
         return self._child
 
-    def _watch(self, child: Child, attempt: Attempt) -> Trouble | None:
+    def _watch(self, child: Child, attempt: Attempt | SegmentAttempt) -> Trouble | None:
         """Returns when the child is done, perhaps in trouble, or is to be killed."""
         beat_at = redis_beat_at = time.monotonic()
         kill_at: float | None = None
+        segments = 1
         while not child.finished(within=0.1):
             now = time.monotonic()
             if self._stop_requested or (kill_at is not None and now >= kill_at):
@@ -141,8 +157,15 @@ class ConversionWorker(Worker):
             if child.silent_seconds() > settings.SLOMO_STALL_SECONDS:
                 logger.error("The child hangs", extra={"job": attempt.conversion_id})
                 return STALLED
+            if child.segments > segments:
+                segments = child.segments
+                for number in range(1, min(segments, MOST_HELPERS + 1)):
+                    enqueue_help(attempt.conversion_id, number)
             if now >= beat_at:
                 beat_at = now + HEARTBEAT_SECONDS
+                if limits.exceeds_memory(child.pid):
+                    logger.error("The child takes too much", extra={"job": attempt.conversion_id})
+                    return OUT_OF_MEMORY
                 if not self._heartbeat(attempt):
                     self._stopping.set()
             if now >= redis_beat_at:
@@ -153,7 +176,7 @@ class ConversionWorker(Worker):
                 kill_at = now + GRACE_SECONDS
         return child.trouble
 
-    def _heartbeat(self, attempt: Attempt) -> bool:
+    def _heartbeat(self, attempt: Attempt | SegmentAttempt) -> bool:
         try:
             return attempt.heartbeat()
         except DatabaseError:

@@ -154,6 +154,10 @@ WHITENOISE_USE_FINDERS = True
 
 SLOMO_HTTPS = env.bool("SLOMO_HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SLOMO_HTTPS
+if SLOMO_HTTPS:
+    # Browsers take cookies of these names over HTTPS and from this very host only, so that no
+    # neighbour under the same domain can plant one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SLOMO_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SLOMO_HTTPS
 SECURE_REDIRECT_EXEMPT = [

@@ -80,12 +80,13 @@ def slow_motion(video: Video, slowness: int = 2) -> Conversion:
     return services.conversion_create(video=video, mode=Mode.SLOW, settings=settings)
 
 
-@dataclass
+@dataclass(frozen=True)
 class WorkerProcess:
     """A `manage.py worker`, and the folder its data is in."""
 
     process: "subprocess.Popen[bytes]"
     data_dir: Path
+    log: Path
 
     def child(self) -> psutil.Process:
         """The process that has the model."""
@@ -106,7 +107,7 @@ def database_url() -> str:
     return f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/{name}"
 
 
-def start_worker(data_dir: Path, queue_url: str) -> WorkerProcess:
+def start_worker(data_dir: Path, queue_url: str, *, log: str = "worker.log") -> WorkerProcess:
     """Starts a worker on the test's database, data folder and queue."""
     environment = os.environ | {
         "DATABASE_URL": database_url(),
@@ -115,16 +116,16 @@ def start_worker(data_dir: Path, queue_url: str) -> WorkerProcess:
         "OMP_NUM_THREADS": "1",
     }
     data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "worker.log").open("wb") as log:
+    with (data_dir / log).open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "worker"],
             cwd=CHECKOUT,
             env=environment,
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return WorkerProcess(process, data_dir)
+    return WorkerProcess(process, data_dir, data_dir / log)
 
 
 @pytest.fixture(scope="module")

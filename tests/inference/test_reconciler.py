@@ -12,10 +12,10 @@ from django.utils import timezone
 from redis import Redis
 
 from inference import files, queue
-from inference.attempts import LOST_AFTER_SECONDS, MAX_LOSSES
 from inference.models import Conversion
 from inference.reconciler import reconcile, remove_orphans
 from inference.states import State
+from inference.trouble import LOST_AFTER_SECONDS, MAX_LOSSES
 from tests.inference.conftest import slow_motion, state_of
 from videos.models import Video
 

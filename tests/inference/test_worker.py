@@ -11,10 +11,10 @@ import pytest
 from django.core.files.storage import default_storage
 
 from inference import files, queue, services
-from inference.attempts import MAX_LOSSES
 from inference.models import Conversion
 from inference.reconciler import reconcile
 from inference.states import State
+from inference.trouble import MAX_LOSSES
 from tests.conftest import _point_queues_at
 from tests.inference.conftest import (
     WorkerProcess,
