@@ -40,7 +40,7 @@ def video_create(
 
     Raises:
         UploadRefused: it is empty or too large, the quota is used up, or the probe refused it.
-        UploadGone: `sent` was cancelled meanwhile.
+        UploadGone: `sent` was cancelled meanwhile, or the member has left.
     """
     if sent is None:
         selectors.room_of(owner).check(upload.size or 0)
@@ -66,10 +66,11 @@ def video_create(
         video.file.save(f"source.{found.container}", upload, save=False)
         video.poster.save("poster.jpg", ContentFile(found.poster), save=False)
         with transaction.atomic():
-            if sent and not Upload.objects.filter(pk=sent.pk).delete()[0]:
+            member = user_lock(pk=owner.pk)
+            if member is None or (sent and not Upload.objects.filter(pk=sent.pk).delete()[0]):
                 raise UploadGone
             # Again, now alone: two uploads at once must not both take the last free bytes.
-            selectors.room_of(User.objects.select_for_update().get(pk=owner.pk)).check(video.size)
+            selectors.room_of(member).check(video.size)
             video.save(force_insert=True)
     except BaseException:
         files.delete(video.file, video.poster)

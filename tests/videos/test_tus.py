@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -21,11 +22,13 @@ from django.utils import timezone
 
 from accounts.models import ApiToken, User
 from accounts.services import token_create, user_delete
+from tests.parallel import at_once
 from tests.videos.conftest import uploaded
 from videos import selectors, services
+from videos.errors import PieceRefused
 from videos.models import Upload, Video
 from videos.tus import storage, views
-from videos.tus.services import MAX_OPEN, remove_abandoned
+from videos.tus.services import MAX_OPEN, remove_abandoned, upload_create
 
 # What follows a commit, such as the removal of bytes, must happen.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -441,6 +444,42 @@ def test_a_second_writer_is_refused_while_the_first_goes_on(
         assert "another tab" in said
     assert finish(body, answers).status_code == 204
     assert Video.objects.get().file.open().read() == clip.read_bytes()
+
+
+def test_of_writers_at_once_one_gets_through_and_nothing_is_mixed(
+    tus: Tus, member: User, clip: Path
+) -> None:
+    content = clip.read_bytes()
+    place = tus.begin(len(content))
+    clients = [Client() for _ in range(3)]
+    for client in clients:
+        client.force_login(member)
+    answers = at_once(*[partial(Tus(client).send, place, content, 0) for client in clients])
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses[0] == 204
+    assert set(statuses[1:]) <= {404, 409, 410, 423}  # by when they came
+    assert Video.objects.get().file.open().read() == content
+    assert kept() == []
+
+
+def test_uploads_begun_at_once_do_not_pass_the_quota(member: User) -> None:
+    User.objects.filter(pk=member.pk).update(storage_quota=1300)
+    outcomes = at_once(*[partial(upload_create, owner=member, length=600)] * 4)
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, PieceRefused)]
+    assert [refusal.code for refusal in refusals] == ["quota_exceeded"] * 2
+    assert Upload.objects.count() == 2
+
+
+def test_an_upload_that_ends_as_its_member_leaves_leaves_nothing(
+    tus: Tus, member: User, clip: Path, media: Path
+) -> None:
+    content = clip.read_bytes()
+    place = tus.begin(len(content))
+    tus.send(place, content[:-1], 0)
+    last = partial(tus.send, place, content[-1:], len(content) - 1)
+    at_once(last, partial(user_delete, user=User.objects.get(pk=member.pk)))
+    assert (Upload.objects.count(), Video.objects.count(), kept()) == (0, 0, [])
+    assert [path for path in media.rglob("*") if path.is_file()] == []
 
 
 def test_cancelling_ends_the_piece_that_is_coming_in(

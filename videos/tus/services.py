@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.services import user_lock
 from videos import files, selectors
 from videos.errors import EMPTY_FILE, PieceRefused, UploadGone, UploadRefused
 from videos.models import Upload, Video, storage_folder
@@ -35,11 +36,14 @@ def upload_create(*, owner: User, length: int, name: str = "", title: str = "") 
     Raises:
         UploadRefused: the file is empty.
         PieceRefused: 413, it is too large or does not fit the quota; 409, there are too many.
+        UploadGone: the member has left.
     """
     if not length:
         raise UploadRefused("empty_file", EMPTY_FILE)
-    owner = User.objects.select_for_update().get(pk=owner.pk)  # two at once count one by one
-    if Upload.objects.filter(owner=owner).open().count() >= MAX_OPEN:
+    member = user_lock(pk=owner.pk)
+    if member is None:
+        raise UploadGone
+    if Upload.objects.filter(owner=member).open().count() >= MAX_OPEN:
         raise PieceRefused(
             409,
             "too_many_uploads",
@@ -47,11 +51,11 @@ def upload_create(*, owner: User, length: int, name: str = "", title: str = "") 
             "Finish or cancel some first.",
         )
     try:
-        selectors.room_of(owner).check(length)
+        selectors.room_of(member).check(length)
     except UploadRefused as reason:
         raise PieceRefused(413, reason.code, reason.message) from None
     return Upload.objects.create(
-        owner=owner,
+        owner=member,
         name=_file_name(name),
         title=clean(title, length=TITLE_LENGTH),
         length=length,
