@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import av
 from av.container import InputContainer, OutputContainer
 
-from inference.engine.errors import FULL_DISK as FULL_DISK
+from inference.engine.errors import FULL_DISK
 from inference.engine.video import source
 from inference.engine.video.stretch import Stretcher
 

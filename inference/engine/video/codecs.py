@@ -35,7 +35,8 @@ CODECS = {
         ("mp4", "mov", "mkv"),
         _formats("yuv420p yuv422p yuv444p", ("", "10le")),
         even_sizes=True,
-        options={"preset": "veryfast", "crf": "17"},
+        # Without the last, what comes out depends on the processor and on uninitialised memory.
+        options={"preset": "veryfast", "crf": "17", "x264-params": "cpu-independent=1"},
     ),
     "hevc": Codec(
         "libx265",

@@ -152,10 +152,11 @@ class Decoder(Iterator[Frame]):
                 return
             stream.thread_type = "AUTO"
             tick, step, last = stream.time_base, 1 / info.frame_rate, None
-            if seek is not None:
-                source.seek(container, seek)
+            skip = 0
+            if seek is not None and not source.seek(container, seek):
+                skip = source.keyframe_before(self._path, seek)
             first = None
-            for picture in self._decoded(container, stream):
+            for picture in self._decoded(container, stream, skip):
                 ticks = picture.pts
                 if info.container == "avi":
                     # AVI has no display times: pts count pictures as they are stored, out of
@@ -165,6 +166,8 @@ class Decoder(Iterator[Frame]):
                     if picture.dts is not None and first is not None:
                         ticks = round(info.start / tick) + picture.dts - first
                 if ticks is None:
+                    if last is None and seek is not None:
+                        continue  # somewhere in the middle, who knows where
                     pts = info.start if last is None else last + step
                 else:
                     pts = _exact(ticks * tick, info)
@@ -175,10 +178,11 @@ class Decoder(Iterator[Frame]):
                 yield pts, picture
 
     def _decoded(
-        self, container: av.container.InputContainer, stream: av.VideoStream
+        self, container: av.container.InputContainer, stream: av.VideoStream, skip: int
     ) -> Iterator[av.VideoFrame]:
         tick = stream.time_base or Fraction(1)
-        for packet in itertools.chain(source.packets(container, stream), [None]):
+        packets = itertools.islice(source.packets(container, stream), skip, None)
+        for packet in itertools.chain(packets, [None]):
             try:
                 yield from stream.decode(packet)
             except av.FFmpegError:

@@ -142,6 +142,23 @@ def seek(container: InputContainer, time: Fraction) -> bool:
     return True
 
 
+def keyframe_before(path: Path, time: Fraction) -> int:
+    """How many of the video track's packets may be left out by whoever begins shortly before
+    `time`, in seconds: all before a keyframe. Reads the file up to there, but decodes nothing."""
+    skipped = 0
+    with open_source(path) as container:
+        stream = video_stream(container)
+        if stream is None or stream.time_base is None:
+            return 0
+        latest = (time - _SEEK_MARGIN) / stream.time_base
+        for number, packet in enumerate(packets(container, stream)):
+            if packet.dts is not None and packet.dts > latest:
+                break
+            if packet.is_keyframe:
+                skipped = number
+    return skipped
+
+
 def packets(container: InputContainer, stream: Media) -> Iterator["av.Packet[Media]"]:
     """The stream's packets, in the file's order, on one continuous clock.
 
