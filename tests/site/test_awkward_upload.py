@@ -47,7 +47,7 @@ def test_it_ends_converted_or_refused_with_a_reason(
     assert answer.status_code == 201, answer.json()
     attempt = Attempt.claim(UUID(answer.json()["id"]))
     assert attempt is not None
-    runner.run(attempt, should_stop=lambda: False)
+    runner.run(attempt, should_stop=lambda: False, announce=lambda _: None)
 
     conversion = Conversion.objects.get()
     assert (conversion.state, conversion.error_message) == ("succeeded", "")

@@ -107,7 +107,7 @@ def test_it_is_refused_or_converted_without_what_it_points_to(
         assert answer.status_code == 201, answer.json()
         attempt = Attempt.claim(UUID(answer.json()["id"]))
         assert attempt is not None
-        runner.run(attempt, should_stop=lambda: False)
+        runner.run(attempt, should_stop=lambda: False, announce=lambda _: None)
         conversion = Conversion.objects.get()
         assert (conversion.state, conversion.error_message) == ("succeeded", "")
         assert conversion.comparison
