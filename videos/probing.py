@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,10 +22,16 @@ logger = logging.getLogger(__name__)
 REFUSED = 2
 """Exit status of the engine's probe when it says no, with the reason as JSON."""
 
+AT_ONCE = 4
+"""Probes in one web process: each may take what `sandbox.Limits` says; the next one waits."""
+
 _LONGEST_ANSWER = 1 << 16  # characters
 _LARGEST = 2**31 - 1  # what a database column holds
 
 _RATIO = re.compile(r"\d{1,18}/\d{1,18}", re.ASCII)
+
+
+_turns = threading.BoundedSemaphore(AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -53,12 +60,13 @@ def probe(path: Path) -> Probed:
         source = path.absolute()
         command = [sys.executable, "-m", "inference.engine", "probe", str(source)]
         try:
-            child = sandbox.run(
-                [*command, "--poster", str(poster)],
-                cwd=settings.BASE_DIR,
-                reads=[source, settings.BASE_DIR / "inference"],
-                writes=[poster.parent],
-            )
+            with _turns:
+                child = sandbox.run(
+                    [*command, "--poster", str(poster)],
+                    cwd=settings.BASE_DIR,
+                    reads=[source, settings.BASE_DIR / "inference"],
+                    writes=[poster.parent],
+                )
         except sandbox.OverrunError:
             raise UploadRefused(
                 "probe_timeout",

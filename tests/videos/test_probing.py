@@ -2,6 +2,8 @@
 
 import json
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +75,23 @@ def test_a_child_that_dies_or_lies_means_a_refusal_and_no_error_page(
     with pytest.raises(UploadRefused, match="could not be read as a video") as refusal:
         probing.probe(Path("clip"))
     assert refusal.value.code == "probe_failed"
+
+
+def test_only_a_few_uploads_are_probed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    running: list[int] = []
+    most = 0
+
+    def run(command: list[str], **_: Any) -> Finished:
+        nonlocal most
+        running.append(1)
+        most = max(most, len(running))
+        time.sleep(0.05)
+        running.pop()
+        Path(command[-1]).write_bytes(b"a picture")
+        return Finished(0, json.dumps(FACTS), "")
+
+    monkeypatch.setattr(sandbox, "run", run)
+    with ThreadPoolExecutor(3 * probing.AT_ONCE) as pool:
+        probed = list(pool.map(probing.probe, 3 * probing.AT_ONCE * [Path("clip")]))
+    assert len(probed) == 3 * probing.AT_ONCE
+    assert most == probing.AT_ONCE
