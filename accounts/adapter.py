@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal.ratelimit import get_ip
 from django.http import HttpRequest
 
 
@@ -14,4 +15,5 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
         # five minutes would keep a member out for good. Counted per account and address, they
         # keep out only whoever is guessing, whom the limit per address slows down as well.
         account = super()._get_login_attempts_cache_key(request, **credentials)
-        return f"{account}@{self.get_client_ip(request)}"
+        # All of an IPv6 network is one visitor: whoever has one address of it has them all.
+        return f"{account}@{get_ip(request)}"

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from allauth.decorators import rate_limit
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
@@ -25,6 +26,7 @@ class MemberRequest(HttpRequest):
 @login_required
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@rate_limit(action="make_token")  # type: ignore[untyped-decorator]
 def tokens(request: MemberRequest) -> HttpResponse:
     """Lists the member's tokens and makes new ones; a new secret is shown in this answer only."""
     form = TokenForm(request.POST or None)

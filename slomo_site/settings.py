@@ -7,6 +7,7 @@ a browser could not even sign in at http://localhost.
 """
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import django_stubs_ext
@@ -113,15 +114,19 @@ RQ_QUEUES = {
 RQ_SHOW_ADMIN_LINK = False
 
 # Rate limits are counted in the cache. One web process can count in memory; several, which is
-# when there is a Redis of one's own, share that.
+# when there is a Redis of one's own, share that. Room for many counts: Django's 300 would let a
+# few busy addresses push out the count of another.
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 if REDIS_URL:
-    CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": REDIS_URL,
-            "KEY_PREFIX": "slomo",
-            "OPTIONS": {"serializer": "slomo_site.cache.JSONSerializer"},
-        }
+    CACHES["default"] = {
+        "BACKEND": "slomo_site.cache.SharedCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "slomo",
     }
 
 MEDIA_ROOT = SLOMO_DATA_DIR / "media"
@@ -214,8 +219,12 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.NameForm"
 ACCOUNT_FORMS = {"signup": "accounts.signup.SignupForm"}
-# "mandatory" is right where strangers can reach the site and mail goes out.
-ACCOUNT_EMAIL_VERIFICATION = env.str("ACCOUNT_EMAIL_VERIFICATION", default="optional")
+# "mandatory" is right wherever mail goes out: an account is then its address's, and signing up does
+# not tell who has one already.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+ACCOUNT_EMAIL_VERIFICATION = env.str(
+    "ACCOUNT_EMAIL_VERIFICATION", default="mandatory" if EMAIL_URL else "optional"
+)
 ACCOUNT_MAX_EMAIL_ADDRESSES = 3
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
@@ -226,11 +235,13 @@ ACCOUNT_RATE_LIMITS = {
     # wrong guesses shut out the stranger and not the member.
     "login_failed": "20/m/ip,5/5m/key",
     "reset_password": "10/m/ip,5/15m/key",
+    "signup": "20/m/ip",
+    "make_token": "30/h/user",
 }
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = SLOMO_DATA_DIR / "mail"
-if env.str("EMAIL_URL", default=""):
+if EMAIL_URL:
     vars().update(env.email("EMAIL_URL"))
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="slomo@localhost")
 

@@ -56,8 +56,8 @@ def serve(
     """The bytes of `file`, or the part of them that `request` asks for.
 
     The caller has checked that the asker may have them. Behind nginx (`SLOMO_ACCEL_PREFIX`) the
-    answer has no body and names the file for nginx, which knows ranges itself; that location must
-    add the security headers again, because nginx passes on only some of ours.
+    answer has no body and names the file for nginx, which knows ranges and conditions itself;
+    docs/nginx.conf has it add the security headers again, because it passes on only some of ours.
 
     Raises:
         Http404: there is no file, or its bytes are gone from the storage.
@@ -69,20 +69,20 @@ def serve(
         size, modified = storage.size(name), storage.get_modified_time(name)
     except FileNotFoundError:
         raise Http404 from None
-    etag = _etag(name, size, modified)
     if settings.SLOMO_ACCEL_PREFIX:
         prefix = settings.SLOMO_ACCEL_PREFIX.rstrip("/")
         response: HttpResponseBase = HttpResponse(
             headers={"X-Accel-Redirect": f"{prefix}/{quote(name)}"}
         )
     else:
+        etag = _etag(name, size, modified)
         response = _answer(request, storage, name, size=size, etag=etag, modified=modified)
+        response["Accept-Ranges"] = "bytes"
+        response["ETag"] = etag
+        response["Last-Modified"] = http_date(modified.timestamp())
     if response.status_code in (200, 206):
         response["Content-Type"] = content_type
         response["Content-Disposition"] = content_disposition_header(as_attachment, filename) or ""
-    response["Accept-Ranges"] = "bytes"
-    response["ETag"] = etag
-    response["Last-Modified"] = http_date(modified.timestamp())
     # Kept by the asker's own browser only, and only with our consent each time: whoever signs
     # out or deletes the video has closed it.
     response["Cache-Control"] = "private, no-cache"

@@ -1,6 +1,7 @@
 """The way in: sign-up, sign-in, sign-out, forgotten passwords, and who can be kept out by whom."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,16 +177,17 @@ def test_no_address_of_the_sign_in_fails(client: Client, member: User, signed_in
         assert response.status_code in (200, 302), pattern.name
 
 
+def count_in_redis(settings: Any, url: str) -> None:
+    settings.CACHES = {
+        "default": {"BACKEND": "slomo_site.cache.SharedCache", "LOCATION": url, "KEY_PREFIX": "t"}
+    }
+
+
 def test_the_limits_count_in_redis_as_well(
     client: Client, member: User, valkey_server: str, settings: Any
 ) -> None:
-    settings.CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": valkey_server,
-            "OPTIONS": {"serializer": "slomo_site.cache.JSONSerializer"},
-        }
-    }
+    count_in_redis(settings, valkey_server)
+    cache.clear()
     for _ in range(5):
         sign_in(client, member.email, "a-guess")
     sign_in(client, member.email, PASSWORD)
@@ -193,6 +195,19 @@ def test_the_limits_count_in_redis_as_well(
     cache.clear()
     sign_in(client, member.email, PASSWORD)
     assert get_user(client) == member
+
+
+def test_while_redis_is_away_members_sign_in_and_guessing_is_still_slowed_down(
+    client: Client, member: User, tmp_path: Path, settings: Any
+) -> None:
+    count_in_redis(settings, f"unix://{tmp_path}/no-valkey.sock")
+    sign_in(client, member.email, PASSWORD)
+    assert get_user(client) == member
+    client.logout()
+    for _ in range(5):
+        sign_in(client, member.email, "a-guess")
+    sign_in(client, member.email, PASSWORD)
+    assert not get_user(client).is_authenticated
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ client = Client(headers={"host": "slomo.example"})
 print(client.get("/account/login/")["Location"])
 page = client.get("/account/login/", headers={"x-forwarded-proto": "https"})
 print(page["Strict-Transport-Security"])
-print(page.cookies["csrftoken"]["secure"])
+print(page.cookies["__Host-csrftoken"]["secure"])
 print(client.get("/healthz").status_code)
 """
     done = manage(

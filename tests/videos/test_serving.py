@@ -305,4 +305,6 @@ def test_behind_nginx_the_answer_names_the_file_and_sends_nothing(get: Get, sett
     assert response["X-Accel-Redirect"].startswith("/protected/videos/")
     assert response["X-Accel-Redirect"].endswith("/source.mp4")
     assert response["Content-Type"] == "video/mp4"
+    assert response["Content-Security-Policy"] == "default-src 'none'"
+    assert not {"ETag", "Last-Modified", "Accept-Ranges"} & set(response.headers)  # nginx's own
     assert _body(response) == b""
