@@ -172,7 +172,8 @@ class Supervisor:
             self._add("valkey", command, lock.fileno())
         gunicorn = [sys.executable, "-m", "gunicorn", "slomo_site.wsgi"]
         gunicorn += ["--bind", f"fd://{listener.fileno()}", "--worker-class", "gthread"]
-        gunicorn += ["--threads", "8", "--graceful-timeout", "3", "--no-control-socket"]
+        # An upload keeps a thread busy for as long as its line is slow.
+        gunicorn += ["--threads", "32", "--graceful-timeout", "3", "--no-control-socket"]
         self._add("web", gunicorn, listener.fileno())
         for number in range(1, self._workers + 1):
             self._add(f"worker-{number}", [sys.executable, "manage.py", "worker"])
