@@ -16,6 +16,7 @@ from inference.attempts import Attempt
 from inference.models import Conversion, Segment
 from inference.states import ACTIVE, State
 from inference.trouble import LOST_AFTER_SECONDS, WORKER_LOST
+from videos.tus.services import remove_abandoned
 
 # A row this young is still being handed to the queue by whoever queued it.
 ENQUEUE_AFTER = timedelta(seconds=10)
@@ -94,3 +95,4 @@ def remove_orphans() -> None:
     for conversion_id in divided - active:
         segments.clear(conversion_id)
         logger.info("Removed its segments", extra={"job": conversion_id})
+    remove_abandoned()
