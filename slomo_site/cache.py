@@ -1,4 +1,4 @@
-"""How values that several processes share are kept in Redis: mainly the counts of the rate limits."""
+"""How values that processes share are kept in Redis: mainly the counts of the rate limits."""
 
 import json
 import logging
