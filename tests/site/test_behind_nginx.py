@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
@@ -19,6 +20,7 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.services import token_create
 from inference.models import Conversion
+from tests.conftest import PASSWORD
 from tests.inference.conftest import wait_for
 from tests.site import servers
 from tests.site.servers import HOST, Response, Server
@@ -70,16 +72,20 @@ def gunicorn(data_dir: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def nginx(data_dir: Path) -> Iterator[Server]:
-    behind = {
+def behind_proxy(data_dir: Path) -> Iterator[Server]:
+    """Set up for HTTPS behind nginx, asked without it."""
+    environment = {
         "SLOMO_HTTPS": "1",
         "SLOMO_TRUSTED_PROXIES": "1",
         "SLOMO_ACCEL_PREFIX": "/protected-media/",
     }
-    with (
-        servers.gunicorn(data_dir, **behind) as site,
-        servers.nginx(data_dir.parent, site, data_dir / "media") as server,
-    ):
+    with servers.gunicorn(data_dir, **environment) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nginx(data_dir: Path, behind_proxy: Server) -> Iterator[Server]:
+    with servers.nginx(data_dir.parent, behind_proxy, data_dir / "media") as server:
         yield server
 
 
@@ -299,41 +305,13 @@ def gives_away(response: Response) -> bool:
     return any(secret in response.body for secret in secrets) or "X-Evil" in response.headers
 
 
-# Behind nginx only
+# HTTPS
 
-
-def test_the_media_folder_cannot_be_asked_for_directly(
-    nginx: Server, conversion: Conversion, member: User
-) -> None:
-    """Not even by the owner; `tricks` has the ways around it."""
-    for stored in (conversion.video.file.name, conversion.result.name, ""):
-        response = nginx.ask(f"/protected-media/{stored}", signed_in(member))
-        assert response.status == 404
-        assert b"nginx" in response.body  # which answered itself: the location is `internal`
-
-
-def test_plain_http_is_sent_on_by_nginx(nginx: Server) -> None:
-    response = Server(nginx.plain_port).ask("/videos/?q=a%2fb")
-    assert (response.status, response.headers["Location"]) == (
-        301,
-        "https://slomo.example/videos/?q=a%2fb",
-    )
-
-
-def test_pages_and_files_over_https_carry_hsts_and_cookies_stay_there(
-    nginx: Server, conversion: Conversion, member: User
-) -> None:
-    page = nginx.ask("/account/login/")
-    file = nginx.ask(address("video-file", conversion), signed_in(member))
-    for response in (page, file):
-        assert response.headers.get_all("Strict-Transport-Security") == [
-            "max-age=31536000; includeSubDomains; preload"
-        ]
-    (cookie,) = page.headers.get_all("Set-Cookie") or []
-    assert cookie.startswith("__Host-csrftoken=")
-    words = {word.strip().lower() for word in cookie.split(";")}
-    assert {"secure", "httponly", "samesite=lax", "path=/"} <= words
-    assert "domain" not in cookie.lower()
+HSTS = "max-age=31536000; includeSubDomains; preload"
+POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
 
 
 class Browser:
@@ -366,6 +344,93 @@ class Browser:
             name, _, value = cookie.partition(";")[0].partition("=")
             self.cookies[name] = value
         return response
+
+
+def test_over_https_the_cookies_of_a_member_stay_with_this_host_and_out_of_reach_of_scripts(
+    behind_proxy: Server, transactional_db: None, member: User
+) -> None:
+    # Hashed as the site does; the tests' own quick way is unknown there.
+    member.password = make_password(PASSWORD, hasher=PBKDF2PasswordHasher())
+    member.save()
+    browser = Browser(behind_proxy, {"X-Forwarded-Proto": "https"})
+    response = browser.visit("/account/login/", login=member.email, password=PASSWORD)
+    assert (response.status, response.headers["Location"]) == (302, "/")
+    assert browser.visit("/account/").status == 200
+    names = []
+    for cookie in response.headers.get_all("Set-Cookie") or []:
+        names.append(cookie.partition("=")[0])
+        words = {word.strip().lower() for word in cookie.split(";")}
+        assert {"secure", "httponly", "samesite=lax", "path=/"} <= words
+        assert "domain" not in cookie.lower()
+    assert {"__Host-sessionid", "__Host-csrftoken"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [
+        ("/", "GET", 200),
+        ("/account/login/", "GET", 200),
+        ("/account/login/", "POST", 403),  # without a CSRF token
+        ("/account/", "GET", 302),
+        ("/no/such/page", "GET", 404),
+        (f"/videos/{NOBODYS}/file", "GET", 404),
+        ("/api/v1/videos/", "GET", 401),
+        ("/api/schema/", "GET", 200),
+        ("/admin/", "GET", 302),
+        ("/static/slomo/logo.svg", "GET", 200),
+        ("/static/no-such-file", "GET", 404),
+    ],
+)
+def test_every_answer_over_https_carries_the_headers_that_protect(
+    behind_proxy: Server, transactional_db: None, path: str, method: str, status: int
+) -> None:
+    response = behind_proxy.ask(path, {"X-Forwarded-Proto": "https"}, method=method)
+    assert response.status == status
+    assert response.headers["Strict-Transport-Security"] == HSTS
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "same-origin"
+    assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    if not path.startswith("/static/slomo/"):  # files of ours, which WhiteNoise answers itself
+        assert set(response.headers["Content-Security-Policy"].split("; ")) == set(
+            POLICY.split("; ")
+        )
+        assert response.headers["X-Frame-Options"] == "DENY"
+
+
+@pytest.mark.parametrize("said", [None, "http", "HTTPS, http", "ftp"])
+def test_whatever_does_not_come_over_https_is_sent_there(
+    behind_proxy: Server, said: str | None
+) -> None:
+    response = behind_proxy.ask("/account/login/", {"X-Forwarded-Proto": said} if said else {})
+    assert response.status == 301
+    assert response.headers["Location"] == "https://slomo.example/account/login/"
+    assert "Set-Cookie" not in response.headers
+
+
+# Behind nginx only
+
+
+def test_the_media_folder_cannot_be_asked_for_directly(
+    nginx: Server, conversion: Conversion, member: User
+) -> None:
+    """Not even by the owner; `tricks` has the ways around it."""
+    for stored in (conversion.video.file.name, conversion.result.name, ""):
+        response = nginx.ask(f"/protected-media/{stored}", signed_in(member))
+        assert response.status == 404
+        assert b"nginx" in response.body  # which answered itself: the location is `internal`
+
+
+def test_plain_http_is_sent_on_by_nginx(nginx: Server) -> None:
+    response = Server(nginx.plain_port).ask("/videos/?q=a%2fb")
+    assert (response.status, response.headers["Location"]) == (
+        301,
+        "https://slomo.example/videos/?q=a%2fb",
+    )
+
+
+def test_files_over_https_carry_hsts(nginx: Server, conversion: Conversion, member: User) -> None:
+    response = nginx.ask(address("video-file", conversion), signed_in(member))
+    assert response.headers.get_all("Strict-Transport-Security") == [HSTS]
 
 
 def test_no_header_makes_someone_who_guesses_passwords_another_visitor(
@@ -407,11 +472,16 @@ def test_an_upload_reaches_the_site_while_it_is_being_sent(
     assert nginx.ask(place, asker, method="DELETE").status == 204
 
 
-def test_what_is_too_large_is_refused_by_the_site_and_in_its_words(
-    nginx: Server, transactional_db: None, member: User
+@pytest.mark.parametrize("size", [3_000_000, 30_000_000])
+def test_a_large_body_is_refused_by_the_site_in_its_words_and_not_cut_off(
+    server: Server, transactional_db: None, member: User, size: int
 ) -> None:
-    """nginx has a limit of its own, of 1 MB unless told otherwise, and its own page for it."""
-    asker = {**program_of(member), "Content-Type": "application/json"}
-    response = nginx.ask("/api/v1/videos/", asker, method="POST", body=bytes(3_000_000))
-    assert response.status == 415
-    assert b'"error"' in response.body
+    """nginx would refuse more than 1 MB with a page of its own, unless told otherwise."""
+    https = {"X-Forwarded-Proto": "https"}
+    as_json = {**program_of(member), "Content-Type": "application/json"}
+    unknown = {"Authorization": "Bearer slomo_unknown", "Content-Type": "multipart/form-data"}
+    for asker, status in ((as_json, 415), (unknown, 401), ({}, 401)):
+        headers = {**https, **asker}
+        response = server.ask("/api/v1/videos/", headers, method="POST", body=bytes(size))
+        assert response.status == status
+        assert b'"error"' in response.body

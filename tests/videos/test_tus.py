@@ -24,10 +24,10 @@ from accounts.models import ApiToken, User
 from accounts.services import token_create, user_delete
 from tests.parallel import at_once
 from tests.videos.conftest import uploaded
-from videos import selectors, services
+from videos import bodies, selectors, services
 from videos.errors import PieceRefused
 from videos.models import Upload, Video
-from videos.tus import storage, views
+from videos.tus import storage
 from videos.tus.services import MAX_OPEN, remove_abandoned, upload_create
 
 # What follows a commit, such as the removal of bytes, must happen.
@@ -512,7 +512,7 @@ def test_an_upload_that_expires_while_a_piece_comes_in_stays(
 
 def test_a_sender_that_falls_silent_is_let_go(tus: Tus, monkeypatch: pytest.MonkeyPatch) -> None:
     """As under gunicorn, which reads from the socket it names; its next writer must get in."""
-    monkeypatch.setattr(views, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(bodies, "STALL_SECONDS", 0.2)
     place = tus.begin(1000)
     ours, theirs = socket.socketpair()
     with ours, theirs, ours.makefile("rb", buffering=0) as body:

@@ -19,18 +19,12 @@ from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from videos.bodies import limit_waiting
 from videos.errors import PieceRefused, UploadGone, UploadRefused
 from videos.models import Upload, UploadQuerySet, Video
 from videos.negotiation import FirstRenderer
 from videos.serializers import ErrorSerializer, UploadSerializer
 from videos.tus import headers, services
-
-# A sender that is silent for so long is taken for lost: it must not keep others from going on.
-STALL_SECONDS = 30
-
-# Of a body that is refused, so much is read all the same: a browser that is cut off while it sends
-# shows a broken connection instead of the reason. More than the piece that the upload page sends.
-DRAINED_BYTES = 65 << 20
 
 REFUSED = OpenApiResponse(ErrorSerializer, "The reason, as a code and a sentence.")
 
@@ -46,7 +40,7 @@ OFFSET = _header("Upload-Offset", "Byte at which the piece begins.", required=Tr
 
 
 class TusView(GenericAPIView[Upload]):
-    """What both addresses share: the version, headers of every answer, refusing in peace."""
+    """What both addresses share: the version and headers of every answer."""
 
     serializer_class = UploadSerializer
     queryset = Upload.objects.none()
@@ -70,10 +64,6 @@ class TusView(GenericAPIView[Upload]):
             raise PieceRefused(
                 412, "unsupported_version", f"Send the header Tus-Resumable: {headers.VERSION}."
             )
-
-    def handle_exception(self, exc: Exception) -> Response:
-        _drain(self.request._request)
-        return super().handle_exception(exc)
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any
@@ -181,7 +171,7 @@ class UploadView(TusView):
                     409, "upload_complete", "This upload is complete and takes no more bytes."
                 )
             return Response(status=204, headers=_state(upload))
-        _limit_waiting(request._request)
+        limit_waiting(request._request)
         video = services.piece_receive(
             upload=upload,
             offset=offset,
@@ -236,21 +226,3 @@ def _state(found: Upload | Video) -> dict[str, str]:
 
 def _address(video: Video) -> str:
     return reverse("api-video-detail", args=[video.pk])
-
-
-def _limit_waiting(request: HttpRequest) -> None:
-    """Ends reads that wait too long, where the web server lets us (gunicorn does)."""
-    socket = request.META.get("gunicorn.socket")
-    if socket is not None:
-        socket.settimeout(STALL_SECONDS)
-
-
-def _drain(request: HttpRequest) -> None:
-    """Reads what is still on its way and forgets it."""
-    _limit_waiting(request)
-    left = DRAINED_BYTES
-    try:
-        while left > 0 and (data := request.read(services.READ_SIZE)):
-            left -= len(data)
-    except OSError:
-        return
