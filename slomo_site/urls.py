@@ -11,6 +11,7 @@ from slomo_site import pages
 from slomo_site.api_docs import api_docs
 from slomo_site.health import healthz, readyz
 from slomo_site.metrics import metrics
+from slomo_site.status import status
 
 admin.site.site_header = admin.site.site_title = "Slomo"
 # Staff sign in where everyone does, behind the same rate limits.
@@ -24,6 +25,7 @@ urlpatterns = [
     path("account/", include("accounts.urls")),
     path("api/schema/", SpectacularAPIView.as_view(permission_classes=[]), name="api-schema"),
     path("api/docs/", api_docs, name="api-docs"),
+    path("admin/status/", admin.site.admin_view(status), name="admin-status"),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from inference.engine.errors import WeightsRefused
 from inference.engine.network import PUBLISHED, NetworkConfig, SuperSloMo
+from inference.engine.weights_file import DEFAULT as DEFAULT
 
-DEFAULT = Path(__file__).resolve().parents[1] / "weights" / "compact.safetensors"
 EXPECTED = (
     "Expected a .safetensors file written by this product's training command, or a published "
     "Super SloMo checkpoint (a dict with state_dictFC and state_dictAT)."

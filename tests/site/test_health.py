@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 from django.db import OperationalError, connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
@@ -49,7 +50,8 @@ def test_a_migrated_site_that_can_write_is_ready(client: Client) -> None:
 
 
 def test_a_site_whose_migrations_wait_is_alive_but_not_ready(client: Client) -> None:
-    MigrationRecorder(connection).record_unapplied("videos", "0001_initial")
+    ((app, latest),) = MigrationLoader(connection).graph.leaf_nodes("videos")
+    MigrationRecorder(connection).record_unapplied(app, latest)
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["migrations"] == "down"
