@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from inference.engine import framemap
-from inference.engine.errors import EngineError, PartDamaged
+from inference.engine.errors import EngineError, MediaRefused, PartDamaged
 from inference.engine.framemap import row_from_dict, row_to_dict
 from inference.engine.interpolator import Interpolator
 from inference.engine.pipeline import OnProgress, Pipeline, Progress, ShouldCancel, check
@@ -99,8 +99,8 @@ def convert_segment(
 
     Raises:
         Cancelled: `should_cancel` said so.
-        EngineError: `source_changed`; the encoder failed, see `video.encode`; `disk_full` or
-            `unwritable`.
+        EngineError: `unreadable` or `source_changed`; the encoder failed, see `video.encode`;
+            `disk_full` or `unwritable`.
     """
     _check_source(source, plan)
     segment = plan.segments[index]
@@ -145,7 +145,8 @@ def join(
     Raises:
         PartDamaged: one segment, named by `index`, must be made again.
         Cancelled: `should_cancel` said so.
-        EngineError: `source_changed`; the sound's encoder failed; `disk_full` or `unwritable`.
+        EngineError: `weights_differ`: the segments must all be made again; `unreadable` or
+            `source_changed`; the sound's encoder failed; `disk_full` or `unwritable`.
     """
     started = time.perf_counter()
     _check_source(source, plan)
@@ -188,7 +189,11 @@ def join(
 
 
 def _check_source(source: Path, plan: Plan) -> None:
-    if source.stat().st_size != plan.info.size:
+    try:
+        size = source.stat().st_size
+    except OSError as error:
+        raise MediaRefused("unreadable", "The video file could not be read.") from error
+    if size != plan.info.size:
         raise EngineError("source_changed", "The video is not the one that was planned for.")
 
 

@@ -466,14 +466,16 @@ def test_another_source_is_refused(tmp_path: Path) -> None:
     source = thirty(tmp_path / "in.mp4")
     work = plan(source, SLOW, frames_per_segment=SEGMENT)
     parts = make_parts(tmp_path, source, work, Mix())
-    source.write_bytes(source.read_bytes() + b"more")
-    for attempt in (
-        lambda: convert_segment(source, tmp_path / "part", work, 0, Mix()),
-        lambda: join(parts, source, tmp_path / "out.mp4", work),
-    ):
-        with pytest.raises(EngineError) as caught:
-            attempt()
-        assert caught.value.code == "source_changed"
+    other = tmp_path / "other.mp4"
+    for code in ("unreadable", "source_changed"):
+        for attempt in (
+            lambda: convert_segment(other, tmp_path / "part", work, 0, Mix()),
+            lambda: join(parts, other, tmp_path / "out.mp4", work),
+        ):
+            with pytest.raises(EngineError) as caught:
+                attempt()
+            assert caught.value.code == code
+        other.write_bytes(source.read_bytes() + b"more")
 
 
 def test_a_source_that_breaks_off_is_held_to_its_end_by_every_segment(tmp_path: Path) -> None:
