@@ -110,7 +110,8 @@ def test_full_range_stays_full_range(tmp_path: Path, codec: str, container: str)
     target = tmp_path / f"out.{container}"
     given, _, info = recode(source, target, codec=codec, container=container)
     assert info.colour == ColourTags("full", "smpte170m", "smpte170m", "smpte170m")
-    assert worst_psnr(given, decoded(target, info), 8) > 36  # a range taken for the other one costs far more
+    # Taken for the other range, they would be below 34.1 dB.
+    assert worst_psnr(given, decoded(target, info), 8) > 37
 
 
 @pytest.mark.parametrize(("codec", "container"), PAIRS)
