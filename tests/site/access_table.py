@@ -239,6 +239,7 @@ TABLE: dict[str, Row] = {
     "api-upload-list": Api("GET POST", headers=TUS),
     "api-upload-detail": ApiOwn("GET PATCH DELETE", of="upload", headers=TUS),
     # The admin site
+    "admin-status": Staff("GET"),
     "admin:index": Staff(ANY),
     "admin:app_list": Superusers(ANY, staff=Answer.NOTHING_HERE),
     "admin:login": Sorted(visitors=Answer.SIGN_IN, members=Answer.FORBIDDEN, staff=Open(FORM)),
