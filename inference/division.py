@@ -51,6 +51,7 @@ def lead(
     segments.lay_out(attempt, plan)
     announce(len(plan.segments))
     shown = _Shown(attempt, plan, reporter)
+    began_again = False
     while True:
         mine = SegmentAttempt.claim(attempt.conversion_id, led_by=attempt.number)
         if mine is not None:
@@ -71,6 +72,13 @@ def lead(
             except PartDamaged as error:
                 logger.warning("%s", error.message, extra={"job": attempt.conversion_id})
                 segments.make_again(attempt.conversion_id, error.index)
+            except EngineError as error:
+                if error.code != "weights_differ" or began_again:
+                    raise
+                # A release came between: what earlier weights made is of no use.
+                began_again = True
+                segments.clear(attempt.conversion_id)
+                segments.lay_out(attempt, plan)
         else:
             segments.requeue_silent(attempt)
             reporter.check()
