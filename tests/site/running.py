@@ -40,13 +40,16 @@ class Site:
 
 
 @contextmanager
-def manage(data_dir: Path, *command: str) -> Iterator[Site]:
-    """Runs a command of `manage.py` that starts the site, which keeps everything in `data_dir`."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("REDIS_URL", "DATABASE_URL")}
+def manage(data_dir: Path, *command: str, **environment: str) -> Iterator[Site]:
+    """Runs a command of `manage.py` that starts the site, which keeps everything in `data_dir`.
+
+    Where `environment` names no database and no queue, these are the embedded ones.
+    """
+    inherited = {k: v for k, v in os.environ.items() if k not in ("REDIS_URL", "DATABASE_URL")}
     process = subprocess.Popen(
         [sys.executable, "manage.py", *command],
         cwd=CHECKOUT,
-        env=environment | {"SLOMO_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"},
+        env=inherited | {"SLOMO_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
