@@ -112,6 +112,18 @@ print(client.get("/healthz").status_code)
     ], done.stderr
 
 
+def test_addresses_must_be_confirmed_once_mail_goes_out(tmp_path: Path) -> None:
+    say = "from django.conf import settings; print(settings.ACCOUNT_EMAIL_VERIFICATION)"
+    for environment, expected in (
+        ({}, "optional"),
+        ({"EMAIL_URL": "smtp+tls://user:secret@mail.example:587"}, "mandatory"),
+        ({"EMAIL_URL": "smtp://mail.example", "ACCOUNT_EMAIL_VERIFICATION": "none"}, "none"),
+    ):
+        shell = ("shell", "--no-imports", "-c", say)
+        done = manage(*shell, data_dir=tmp_path / "data", **environment)
+        assert done.stdout.split() == [expected], done.stderr
+
+
 def test_logs_can_be_json_with_the_jobs_id_in_a_field(tmp_path: Path) -> None:
     say = "import logging; logging.getLogger('x').warning('Lost %d', 2, extra={'job': 'abc'})"
     done = manage("shell", "-c", say, data_dir=tmp_path / "data", SLOMO_LOG_FORMAT="json")
