@@ -1,7 +1,10 @@
 """A member's library stays whole when several things happen to it at once."""
 
+import time
 from functools import partial
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -9,7 +12,7 @@ from accounts.models import User
 from accounts.services import user_delete
 from tests.parallel import at_once
 from tests.videos.conftest import RowMaker, uploaded
-from videos import services
+from videos import selectors, services
 from videos.errors import UploadRefused
 from videos.models import Tag, Video
 
@@ -20,10 +23,26 @@ def stored(media: Path) -> set[str]:
     return {path.parent.name for path in (media / "videos").rglob("*") if path.is_file()}
 
 
-def test_uploads_at_once_do_not_pass_the_quota(member: User, clip: Path, media: Path) -> None:
+def test_uploads_at_once_do_not_pass_the_quota(
+    member: User, clip: Path, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = [uploaded(clip) for _ in range(4)]
+    together, probe, room_of = Barrier(len(uploads)), services.probe, selectors.room_of
+
+    def probe_and_wait(path: Path) -> Any:
+        found = probe(path)
+        together.wait(timeout=60)
+        return found
+
+    def read_and_ponder(owner: User) -> selectors.Room:
+        room = room_of(owner)
+        time.sleep(0.2)  # in which another one may read the same
+        return room
+
+    monkeypatch.setattr(services, "probe", probe_and_wait)
+    monkeypatch.setattr(selectors, "room_of", read_and_ponder)
     member.storage_quota = 2 * clip.stat().st_size + 10
     member.save()
-    uploads = [uploaded(clip) for _ in range(4)]
     outcomes = at_once(
         *[partial(services.video_create, owner=member, upload=upload) for upload in uploads]
     )
