@@ -33,6 +33,11 @@ class Converter:
     _process: multiprocessing.process.BaseProcess | None = None
     _connection: Connection | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None while there is none."""
+        return self._process and self._process.pid
+
     def outcome(self, path: Path) -> str:
         """`converted`, the code it was refused with, `child_died` or `hang`; an error that
         nobody named is `unnamed: …`."""
