@@ -135,6 +135,7 @@ def main(command: list[str]) -> int:
             print("No redis-server on PATH: the queue stays the embedded Valkey")
         sys.stdout.flush()
         process = subprocess.Popen(command, env=environment)
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         while True:
             try:
                 return process.wait()
