@@ -42,6 +42,7 @@ def _point_settings_at(data: Path) -> None:
     os.environ["SLOMO_DATA_DIR"] = str(data)
     os.environ["DJANGO_SETTINGS_MODULE"] = "slomo_site.settings"
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ["SLOMO_SEGMENT_FRAMES"] = "30"  # so that some of the short jobs are shared
     for elsewhere in ("DATABASE_URL", "REDIS_URL"):
         os.environ.pop(elsewhere, None)
     django.setup()

@@ -7,12 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import av
+from django.conf import settings
 from django.core.files.storage import default_storage
 
 from accounts.models import ApiToken, User
 from accounts.services import token_create
 from inference import files
-from inference.models import Conversion
+from inference.models import Conversion, Segment
 from inference.reconciler import reconcile, remove_orphans
 from inference.states import ACTIVE, State
 from tests.chaos.history import History
@@ -26,6 +27,7 @@ def library(folder: Path) -> tuple[str, list[str]]:
     _, secret = token_create(
         user=member, name="chaos", scope=ApiToken.Scope.WRITE, lifetime=timedelta(days=1)
     )
+    longer = clips.render(folder / "longer.mp4", clips.pan(48, width=96, height=64))
     videos = [
         add_video(member, clips.moving(folder / "sound.mp4", frames=12)),
         add_video(
@@ -53,6 +55,8 @@ def judge(seen: History) -> list[str]:
     print("ended: " + ", ".join(f"{n} {state}" for state, n in states.most_common()))
     codes = Counter(row.error_code for row in rows if row.state == State.FAILED)
     print("failed: " + (", ".join(f"{n} {code}" for code, n in codes.items()) or "none"))
+    longest = sum(row.frames_total >= 2 * settings.SLOMO_SEGMENT_FRAMES for row in rows)
+    print(f"long enough to be shared: {longest}")
     print(f"attempts: {sum(row.attempt for row in rows)}, lost: {len(seen.notice_seconds)}")
     if seen.notice_seconds:
         late = sorted(seen.notice_seconds)
@@ -79,6 +83,8 @@ def judge(seen: History) -> list[str]:
     print(f"files of {len(before - kept)} dead attempts were removed by the reconciler")
     wrong += [f"orphaned files of {pk}, attempt {n}" for pk, n in after - kept]
     wrong += [f"no files of {pk}, attempt {n}" for pk, n in kept - after]
+    wrong += [f"parts left over of {pk}" for pk in files.conversions_with_segments()]
+    wrong += [f"row left over: {row}" for row in Segment.objects.all()]
     wrong += [f"left in the work folder: {path}" for path in files.work_root().glob("*")]
     return wrong
 
