@@ -27,13 +27,12 @@ def library(folder: Path) -> tuple[str, list[str]]:
     _, secret = token_create(
         user=member, name="chaos", scope=ApiToken.Scope.WRITE, lifetime=timedelta(days=1)
     )
+    silent = clips.render(folder / "silent.mp4", clips.pan(24, width=96, height=64))
     longer = clips.render(folder / "longer.mp4", clips.pan(48, width=96, height=64))
     videos = [
         add_video(member, clips.moving(folder / "sound.mp4", frames=12)),
-        add_video(
-            member,
-            clips.render(folder / "pan.mp4", clips.pan(24, width=96, height=64, speed=(2, 1))),
-        ),
+        add_video(member, silent),
+        add_video(member, longer),
     ]
     return secret, [str(video.pk) for video in videos]
 
