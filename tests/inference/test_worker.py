@@ -5,19 +5,24 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from django.core.files.storage import default_storage
 
+from accounts.models import User
 from inference import files, queue, services
 from inference.models import Conversion
 from inference.reconciler import reconcile
 from inference.states import State
 from inference.trouble import MAX_LOSSES
 from tests.conftest import _point_queues_at
+from tests.engine import clips
 from tests.inference.conftest import (
     WorkerProcess,
+    add_video,
     slow_motion,
     start_worker,
     state_of,
@@ -116,17 +121,21 @@ def test_a_child_out_of_memory_is_replaced_by_one_that_spares_it_once(
 
 
 def test_a_disk_without_room_is_named_and_the_next_one_works(
-    worker: WorkerProcess, long_video: Video, video: Video
+    worker: WorkerProcess, member: User, video: Video, tmp_path: Path
 ) -> None:
-    conversion = under_way(slow_motion(long_video, 4))
+    dice = np.random.default_rng(1)
+    noise = list(dice.integers(0, 256, (90, 96, 160, 3), dtype=np.uint8))  # hard to compress
+    conversion = under_way(slow_motion(add_video(member, clips.render(tmp_path / "n.mp4", noise))))
     child = worker.child()
     before = child.rlimit(psutil.RLIMIT_FSIZE)
-    child.rlimit(psutil.RLIMIT_FSIZE, (10_000, before[1]))
+    child.rlimit(psutil.RLIMIT_FSIZE, (50_000, before[1]))
+    wait_for(lambda: "The disk is full" in worker.log.read_text())
+    # SQLite may have no room for the verdict either, and waits until there is some.
+    child.rlimit(psutil.RLIMIT_FSIZE, before)
     assert finished(conversion).state == State.FAILED
     assert conversion.error_code == "disk_full"
     assert "no room left" in conversion.error_message
     assert leaves_no_files(conversion.pk)
-    child.rlimit(psutil.RLIMIT_FSIZE, before)
     assert finished(slow_motion(video)).state == State.SUCCEEDED
 
 
