@@ -41,6 +41,7 @@ from inference.states import State
 
 SUMS = "SHA256SUMS"
 MEDIA = "media"
+LOCK = ".lock"
 
 LEFT_OUT = {
     "auth.Permission",  # made by `migrate`, as are the content types
@@ -82,12 +83,18 @@ def back_up(target: Path) -> Outcome:
     May be interrupted at any point: an earlier backup stays whole until the new one is.
 
     Raises:
-        BackupRefused: `target` has something else in it.
+        BackupRefused: `target` has something else in it, or is being backed up into.
     """
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (target / SUMS).exists() and any(target.iterdir()):
         raise BackupRefused(f"{target} is neither empty nor a backup. Name another folder.")
-    earlier = _read_sums(target) if (target / SUMS).exists() else {}
+    (target / SUMS).touch()  # an interrupted first backup is one that has nothing yet
+    with _alone(target / LOCK, f"Another backup into {target} is under way."):
+        return _back_up(target)
+
+
+def _back_up(target: Path) -> Outcome:
+    earlier = _read_sums(target)
     stamp = f"{timezone.now():%Y%m%dT%H%M%S%fZ}"
     rows, release = target / f"rows-{stamp}.jsonl", target / f"release-{stamp}.json"
     rows.touch(mode=0o600)  # digests of passwords are in it
@@ -195,7 +202,7 @@ def _commit(target: Path, sums: Sums) -> None:
     draft.rename(target / SUMS)
     for folder, _, names in os.walk(target, topdown=False):
         for path in (Path(folder) / name for name in names):
-            if path.relative_to(target).as_posix() not in {SUMS, *sums}:
+            if path.relative_to(target).as_posix() not in {SUMS, LOCK, *sums}:
                 path.unlink()
         if Path(folder) != target and not any(Path(folder).iterdir()):
             Path(folder).rmdir()
@@ -216,20 +223,10 @@ def restore(source: Path, *, despite_damage: bool = False) -> Outcome:
     Raises:
         BackupRefused: it is no backup, of another release or damaged, or there is something here.
     """
-    with _site_at_rest():
-        return _restore(source, despite_damage)
-
-
-@contextmanager
-def _site_at_rest() -> Iterator[None]:
-    """Holds the supervisor's lock: a running site would clear away files that have no row yet."""
+    # A running site would clear away files that have no row yet.
     folder = Path(settings.SLOMO_DATA_DIR)
-    with (folder / "supervisor.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BackupRefused(f"Slomo is running on {folder}. Stop it first.") from None
-        yield
+    with _alone(folder / "supervisor.lock", f"Slomo is running on {folder}. Stop it first."):
+        return _restore(source, despite_damage)
 
 
 def _restore(source: Path, despite_damage: bool) -> Outcome:
@@ -327,6 +324,21 @@ def _wait_again() -> None:
 
 
 # Both
+
+
+@contextmanager
+def _alone(lock: Path, refusal: str) -> Iterator[None]:
+    """Holds the lock on a file, which need not exist.
+
+    Raises:
+        BackupRefused: someone else holds it; with this message.
+    """
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupRefused(refusal) from None
+        yield
 
 
 def _migrations() -> list[str]:

@@ -140,7 +140,7 @@ def test_any_machine_can_check_a_backup(video: Video, target: Path) -> None:
     subprocess.run(check, cwd=target, check=True)
     listed = {line.split("  ")[1] for line in (target / "SHA256SUMS").read_text().splitlines()}
     found = {str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()}
-    assert found - listed == {"SHA256SUMS"}
+    assert found - listed == {"SHA256SUMS", ".lock"}
 
 
 def test_a_backup_is_for_its_owner_alone(video: Video, target: Path) -> None:
@@ -224,6 +224,37 @@ def test_an_interrupted_backup_leaves_the_earlier_one_whole(
     lose_everything(media)
     assert backup.restore(target).missing == []
     assert Video.objects.get() == video
+
+
+def test_an_interrupted_first_backup_is_begun_again(
+    video: Video, media: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backup, "_copy_out", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            backup.back_up(target)
+    with pytest.raises(CommandError, match="damaged or gone"):
+        call_command("restore", str(target))
+    assert backup.back_up(target).files == 1
+    lose_everything(media)
+    assert backup.restore(target).missing == []
+
+
+def test_two_backups_into_one_folder_take_turns(
+    video: Video, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_out = backup._copy_out
+
+    def copy_twice(name: str, path: Path) -> Any:
+        with pytest.raises(CommandError, match=r"Another backup.*under way"):
+            call_command("backup", str(target))
+        return copy_out(name, path)
+
+    monkeypatch.setattr(backup, "_copy_out", copy_twice)
+    assert backup.back_up(target).files == 1
 
 
 def test_files_that_were_lost_before_are_named_at_both_ends(
