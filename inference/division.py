@@ -7,9 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-from django.db import DatabaseError, connections
 
 from inference import files, segments
 from inference.attempts import Attempt
@@ -20,11 +17,11 @@ from inference.engine.plan import Plan
 from inference.engine.report import ConversionReport
 from inference.engine.segments import PART, convert_segment, join, sidecar
 from inference.models import Conversion
+from inference.progress import Beat, Reporter
 from inference.segments import SegmentAttempt
 from inference.trouble import storage
 
 PAUSE_SECONDS = 0.3  # between two looks at what the helpers have done
-PROGRESS_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +33,7 @@ def lead(
     target: Path,
     frame_map: Path,
     model: Interpolator,
-    reporter: Any,
+    reporter: Reporter,
     announce: Callable[[int], None],
 ) -> ConversionReport:
     """Converts `source` in segments; returns when `target` and `frame_map` are complete.
@@ -114,7 +111,7 @@ def _make(
     each: Callable[[], None] | None,
 ) -> None:
     """Makes the segment and hands it in."""
-    beat = _Beat(mine, should_stop, each)
+    beat = _SegmentBeat(mine, should_stop, each)
     with files.work_folder(mine.conversion_id, mine.folder) as folder:
         part = folder / f"part.{PART}"
         try:
@@ -137,8 +134,8 @@ def _make(
         files.discard_quietly(mine.conversion_id, mine.folder)
 
 
-class _Beat:
-    """Carries a segment's progress into its row, and learns there that it should stop."""
+class _SegmentBeat(Beat):
+    """The progress of one segment; `each` is called as often as it is written."""
 
     def __init__(
         self,
@@ -146,36 +143,23 @@ class _Beat:
         should_stop: Callable[[], bool],
         each: Callable[[], None] | None,
     ) -> None:
-        self._mine = mine
-        self._asked_to_stop = should_stop
+        super().__init__(mine, should_stop)
         self._each = each
-        self._lost = False
-        self._next = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now < self._next:
+        if not self.due():
             return
-        self._next = now + PROGRESS_SECONDS
-        try:
-            self._lost = not self._mine.heartbeat(
-                frames_done=progress.frames_done,
-                frames_per_second=progress.new_frames_per_second,
-            )
-        except DatabaseError:
-            logger.warning("Progress could not be written", exc_info=True)
-            connections.close_all()
+        self.write(
+            frames_done=progress.frames_done, frames_per_second=progress.new_frames_per_second
+        )
         if self._each is not None:
             self._each()
-
-    def should_stop(self) -> bool:
-        return self._lost or self._asked_to_stop()
 
 
 class _Shown:
     """The progress of all segments together, as the conversion's."""
 
-    def __init__(self, attempt: Attempt, plan: Plan, reporter: Any) -> None:
+    def __init__(self, attempt: Attempt, plan: Plan, reporter: Reporter) -> None:
         self._attempt = attempt
         self._total = plan.frames
         self._reporter = reporter

@@ -5,8 +5,11 @@ may run at any moment, twice at once, or not at all for an hour, and change noth
 """
 
 import logging
+import time
+from collections.abc import Callable
 from datetime import timedelta
 
+from django.db import connections
 from django.db.models.functions import Now
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -24,7 +27,42 @@ ENQUEUE_AFTER = timedelta(seconds=10)
 # The states in which the current attempt's files are in use.
 KEEPS_FILES = frozenset({State.RUNNING, State.CANCELLING, State.SUCCEEDED})
 
+RECONCILE_SECONDS = 5.0
+# After the database was away, workers get this long to be heard of again before any counts as lost.
+AFTER_TROUBLE_SECONDS = 10.0
+ORPHANS_SECONDS = 3600.0
+
 logger = logging.getLogger(__name__)
+
+
+def keep_order(wait: Callable[[float], object], *, every: float = RECONCILE_SECONDS) -> None:
+    """Round after round, and now and then the orphans.
+
+    Args:
+        wait: waits so many seconds; true ends it.
+        every: seconds between two rounds.
+    """
+    orphans_at = time.monotonic()
+    while True:
+        went_well = in_peace(reconcile)
+        if time.monotonic() >= orphans_at:
+            orphans_at = time.monotonic() + ORPHANS_SECONDS
+            in_peace(remove_orphans)
+        if wait(every if went_well else max(every, AFTER_TROUBLE_SECONDS)):
+            return
+
+
+def in_peace(work: Callable[[], None]) -> bool:
+    """Does it; a failure is logged and takes nothing else down. Whether it went well."""
+    try:
+        work()
+    except Exception:
+        logger.exception("The reconciler failed")
+        return False
+    else:
+        return True
+    finally:
+        connections.close_all()
 
 
 def reconcile(*, lost_after: timedelta = timedelta(seconds=LOST_AFTER_SECONDS)) -> None:

@@ -5,7 +5,6 @@ Lives in the worker's child. Every outcome ends in the row: a result, or a code 
 
 import functools
 import logging
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -13,23 +12,22 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.db import (
-    DatabaseError,
     InterfaceError,
     OperationalError,
     close_old_connections,
     connections,
 )
-from django.db.models import F
 
 from inference import division, files
 from inference.attempts import Attempt
 from inference.engine import framemap, presentation
-from inference.engine.convert import ConversionReport, Progress, convert
+from inference.engine.convert import ConversionReport, convert
 from inference.engine.errors import Cancelled, DiskFull, EngineError, OutOfMemory
 from inference.engine.interpolator import Interpolator
 from inference.engine.plan import plan
 from inference.engine.settings import ConversionSettings
 from inference.models import Conversion
+from inference.progress import Reporter
 from inference.segments import SegmentAttempt
 from inference.trouble import DATABASE_AWAY, STORAGE_AWAY, NotStored, Trouble, storage
 
@@ -44,9 +42,6 @@ DISK_FULL = (
     "There is no room left on the disk of this site. Start the conversion again when whoever runs "
     "the site has made some.",
 )
-
-# Progress reaches the row at most this often: every write locks the whole of an SQLite database.
-PROGRESS_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +85,7 @@ def run(
         if isinstance(attempt, SegmentAttempt):
             division.help_with(attempt, interpolator(), should_stop)
         else:
-            _convert_and_publish(attempt, _Reporter(attempt, should_stop), announce)
+            _convert_and_publish(attempt, Reporter(attempt, should_stop), announce)
     except Cancelled:
         log.info("Stopped")
     except Conversion.DoesNotExist:
@@ -118,50 +113,8 @@ def run(
     return None
 
 
-class _Reporter:
-    """Carries progress into the row, and learns there too that the attempt should stop."""
-
-    def __init__(self, attempt: Attempt, should_stop: Callable[[], bool]) -> None:
-        self._attempt = attempt
-        self._asked_to_stop = should_stop
-        self._lost = False
-        self._next = time.monotonic()
-
-    def __call__(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + PROGRESS_SECONDS
-            self._write(
-                stage=progress.stage,
-                frames_done=progress.frames_done,
-                frames_total=progress.frames_total,
-                frames_per_second=progress.new_frames_per_second,
-                seconds_left=progress.seconds_left,
-            )
-
-    def stage(self, name: str) -> None:
-        """Another kind of work has begun, which does not count frames."""
-        self._write(stage=name, seconds_left=None, frames_done=F("frames_total"))
-
-    def check(self) -> None:
-        """Raises Cancelled where the attempt should stop."""
-        if self.should_stop():
-            raise Cancelled
-
-    def should_stop(self) -> bool:
-        """Asked for, or the row is no longer this attempt's."""
-        return self._lost or self._asked_to_stop()
-
-    def _write(self, **progress: Any) -> None:
-        try:
-            self._lost = not self._attempt.heartbeat(**progress)
-        except DatabaseError:
-            logger.warning("Progress could not be written", exc_info=True)
-            connections.close_all()
-
-
 def _convert_and_publish(
-    attempt: Attempt, reporter: _Reporter, announce: Callable[[int], None]
+    attempt: Attempt, reporter: Reporter, announce: Callable[[int], None]
 ) -> None:
     conversion = Conversion.objects.select_related("video").get(pk=attempt.conversion_id)
     settings = ConversionSettings.from_dict(conversion.settings)
@@ -208,7 +161,7 @@ def _convert_and_publish(
 
 
 def _extra(
-    column: str, write: Callable[..., None], path: Path, reporter: _Reporter
+    column: str, write: Callable[..., None], path: Path, reporter: Reporter
 ) -> dict[str, Path]:
     """Makes a file that is nice to have; a conversion does not fail for the want of it."""
     reporter.stage(column)

@@ -51,11 +51,7 @@ class SegmentAttempt:
         Args:
             led_by: the conversion's attempt, where its own worker asks.
         """
-        waiting = Segment.objects.filter(
-            conversion_id=conversion_id,
-            conversion__state=State.RUNNING,
-            state=Segment.State.WAITING,
-        ).order_by("index")
+        waiting = _waiting(conversion_id).order_by("index")
         while (free := waiting.values_list("index", "attempt").first()) is not None:
             index, previous = free
             attempt = cls(conversion_id, index, previous + 1)
@@ -216,11 +212,15 @@ def progress(conversion_id: uuid.UUID) -> tuple[int, float]:
 
 def help_wanted(conversion_id: uuid.UUID) -> bool:
     """Whether segments of a running conversion wait."""
+    return _waiting(conversion_id).exists()
+
+
+def _waiting(conversion_id: uuid.UUID) -> "QuerySet[Segment, Segment]":
     return Segment.objects.filter(
         conversion_id=conversion_id,
         conversion__state=State.RUNNING,
         state=Segment.State.WAITING,
-    ).exists()
+    )
 
 
 def clear(conversion_id: uuid.UUID) -> None:

@@ -6,7 +6,6 @@ back into agreement. Nothing outlives the supervisor, even when it is killed.
 
 import contextlib
 import fcntl
-import logging
 import socket
 import sys
 import threading
@@ -22,20 +21,13 @@ from typing import IO
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
 
 from inference.queue import workers_listening
-from inference.reconciler import reconcile, remove_orphans
+from inference.reconciler import RECONCILE_SECONDS, in_peace, keep_order, reconcile
 from slomo_site import datadir, valkey
 from slomo_site.children import Child, end
 
 HOST = "127.0.0.1"
-RECONCILE_SECONDS = 5
-# After the database was away, workers get this long to be heard of again before any counts as lost.
-AFTER_TROUBLE_SECONDS = 10
-ORPHANS_SECONDS = 3600
-
-logger = logging.getLogger(__name__)
 
 
 class SupervisorError(Exception):
@@ -202,7 +194,7 @@ class Supervisor:
                 process = server.start()
                 valkey.wait_until_answers(datadir.queue_socket(self._data_dir), process)
                 # No worker of this queue outlived the last supervisor: what runs is lost.
-                self._in_peace(partial(reconcile, lost_after=timedelta(0)))
+                in_peace(partial(reconcile, lost_after=timedelta(0)))
             while not self._stopping.is_set():
                 for child in servers + others:
                     child.keep(self._say)
@@ -215,23 +207,5 @@ class Supervisor:
     # The thread of the reconciler
 
     def _keep_order(self) -> None:
-        orphans_at = time.monotonic()
-        pause = RECONCILE_SECONDS
-        while not self._stopping.wait(pause):
-            went_well = self._in_peace(reconcile)
-            pause = RECONCILE_SECONDS if went_well else AFTER_TROUBLE_SECONDS
-            if time.monotonic() >= orphans_at:
-                orphans_at = time.monotonic() + ORPHANS_SECONDS
-                self._in_peace(remove_orphans)
-
-    def _in_peace(self, work: Callable[[], None]) -> bool:
-        """Does it; a failure is logged and must not take the site down, the next round comes."""
-        try:
-            work()
-        except Exception:
-            logger.exception("The reconciler failed")
-            return False
-        else:
-            return True
-        finally:
-            connections.close_all()
+        if not self._stopping.wait(RECONCILE_SECONDS):
+            keep_order(self._stopping.wait)

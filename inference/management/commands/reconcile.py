@@ -1,17 +1,11 @@
 """`manage.py reconcile`: what the supervisor does all the time, for machines without one."""
 
-import logging
 import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import connections
 
-from inference.reconciler import reconcile, remove_orphans
-
-ORPHANS_SECONDS = 3600
-
-logger = logging.getLogger(__name__)
+from inference.reconciler import keep_order, reconcile, remove_orphans
 
 
 class Command(BaseCommand):
@@ -30,15 +24,4 @@ class Command(BaseCommand):
             reconcile()
             remove_orphans()
             return
-        orphans_at = time.monotonic()
-        while True:
-            try:
-                reconcile()
-                if time.monotonic() >= orphans_at:
-                    orphans_at = time.monotonic() + ORPHANS_SECONDS
-                    remove_orphans()
-            except Exception:  # the next round comes
-                logger.exception("The reconciler failed")
-            finally:
-                connections.close_all()
-            time.sleep(every)
+        keep_order(time.sleep, every=every)
