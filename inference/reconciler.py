@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from inference import files, queue, segments
 from inference.attempts import Attempt
-from inference.models import Conversion, Segment
+from inference.models import Conversion, Segment, Segmentation
 from inference.states import ACTIVE, State
 from inference.trouble import LOST_AFTER_SECONDS, WORKER_LOST
 from videos.tus.services import remove_abandoned
@@ -124,6 +124,7 @@ def remove_orphans() -> None:
         files.attempts_with_files()
     )  # before the rows, for each row is older than its files
     divided = set(files.conversions_with_segments())
+    divided.update(Segmentation.objects.values_list("pk", flat=True))
     rows = list(Conversion.objects.values_list("pk", "attempt", "state"))
     keep = {(pk, attempt) for pk, attempt, state in rows if state in KEEPS_FILES}
     for conversion_id, attempt in found - keep:

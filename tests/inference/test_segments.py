@@ -63,6 +63,11 @@ def nothing_is_left_but_the_result(conversion: Conversion) -> bool:
     folder = files.stored_folder(conversion.pk)
     wait_for(lambda: default_storage.listdir(folder)[0] == [str(conversion.attempt)], seconds=5)
     wait_for(lambda: not (files.work_root() / str(conversion.pk)).exists(), seconds=5)
+    wait_for(lambda: no_rows_of(conversion), seconds=5)
+    return True
+
+
+def no_rows_of(conversion: Conversion) -> bool:
     rows = (model.objects.filter(conversion=conversion) for model in (Segment, Segmentation))
     return not any(row.exists() for row in rows)
 
@@ -142,7 +147,7 @@ def test_a_stop_reaches_all_and_nothing_is_left(
     assert ended(conversion).state == State.CANCELLED
     wait_for(lambda: not default_storage.exists(files.stored_folder(conversion.pk)), seconds=10)
     wait_for(lambda: not (files.work_root() / str(conversion.pk)).exists(), seconds=10)
-    assert not Segment.objects.filter(conversion=conversion).exists()
+    wait_for(lambda: no_rows_of(conversion), seconds=10)
 
 
 # The rows alone
@@ -226,7 +231,18 @@ def test_what_is_left_of_segments_is_removed_once_the_conversion_has_ended(led: 
     assert led.fail("no_frames", "No pictures.")
     remove_orphans()
     assert not part.exists()
-    assert not Segment.objects.filter(conversion_id=led.conversion_id).exists()
+    assert no_rows_of(Conversion.objects.get(pk=led.conversion_id))
+
+
+def test_rows_of_segments_whose_leader_died_before_its_last_breath_are_removed(
+    led: Attempt,
+) -> None:
+    conversion = Conversion.objects.get(pk=led.conversion_id)
+    remove_orphans()
+    assert not no_rows_of(conversion)
+    assert led.fail("no_frames", "No pictures.")
+    remove_orphans()
+    assert no_rows_of(conversion)
 
 
 def test_the_reconciler_calls_for_help_again_when_the_queue_forgot(
