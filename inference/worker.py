@@ -40,6 +40,9 @@ class ConversionWorker(Worker):
     when the child dies. So the child knows nothing of Redis, and one process keeps the books.
     """
 
+    # Seconds at most between two tries while Redis is away. RQ's own is a minute of idleness.
+    max_connection_wait_time = 5.0
+
     _current: ClassVar["ConversionWorker | None"] = None
 
     def __init__(self) -> None:

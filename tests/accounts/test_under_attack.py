@@ -67,6 +67,17 @@ def test_behind_a_proxy_of_ours_only_the_address_it_adds_counts(
     assert guess(client, member, headers={"x-forwarded-for": "203.0.113.7, 198.51.100.9"})
 
 
+def test_past_fewer_proxies_than_named_it_is_the_connection_that_counts(
+    client: Client, member: User, settings: Any
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2
+    looked_at = [
+        guess(client, member, headers={"x-forwarded-for": f"203.0.113.{number}"})
+        for number in range(7)
+    ]
+    assert looked_at == [True] * 5 + [False] * 2
+
+
 def test_a_guesser_with_a_whole_ipv6_network_is_one_visitor(client: Client, member: User) -> None:
     looked_at = [guess(client, member, REMOTE_ADDR=f"2001:db8::{k:x}") for k in range(7)]
     assert looked_at == [True] * 5 + [False] * 2
