@@ -120,6 +120,18 @@ def test_real_samples_are_triplets_in_order_of_time() -> None:
         assert sample["has_flow"].item() == 0
 
 
+def test_some_samples_are_seen_through_a_mosaic() -> None:
+    samples = Samples(footage(), dataclasses.replace(TINY, synthetic_share=0.0))
+
+    def comes_in_pairs(channel: torch.Tensor) -> bool:
+        steps = channel.diff(dim=-1).abs().mean(dim=-2)
+        return bool(torch.minimum(steps[0::2].max(), steps[1::2].max()) == 0)
+
+    truths = [samples[index]["frames"][1] for index in range(60)]
+    repeated = sum(any(comes_in_pairs(channel) for channel in truth) for truth in truths)
+    assert 5 <= repeated <= 20  # 0.7 of a quarter
+
+
 def test_flow_follows_the_augmentation() -> None:
     """Whatever flips were drawn, frame 1 warped by F01 must give frame 0."""
     from inference.engine.warp import backward_warp
