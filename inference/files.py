@@ -43,11 +43,22 @@ def work_folder(conversion_id: uuid.UUID, part: int | str) -> Iterator[Path]:
     """A fresh folder for unfinished files of an attempt, or a segment; removed at the end."""
     folder = work_root() / str(conversion_id) / str(part)
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    _make(folder)
     try:
         yield folder
     finally:
         _remove_work(conversion_id, part)
+
+
+def _make(folder: Path) -> None:
+    """Makes it with its parents, which whoever is just done removes where they are empty."""
+    for tries_left in reversed(range(10)):
+        try:
+            folder.mkdir(parents=True)
+            return
+        except (FileNotFoundError, FileExistsError):
+            if not tries_left:
+                raise
 
 
 def local_copy(name: str, folder: Path) -> Path:
@@ -104,11 +115,20 @@ def conversions_with_segments() -> Iterator[uuid.UUID]:
 
 
 def _parts_with_files() -> Iterator[tuple[uuid.UUID, str]]:
-    for folder in work_root().glob("*/*/"):
-        yield uuid.UUID(folder.parent.name), folder.name
+    for conversion_folder in _folders(work_root()):
+        for folder in _folders(conversion_folder):
+            yield uuid.UUID(conversion_folder.name), folder.name
     for conversion in _stored_folders(STORED):
         for part in _stored_folders(f"{STORED}/{conversion}"):
             yield uuid.UUID(conversion), part
+
+
+def _folders(folder: Path) -> list[Path]:
+    """The folders in it; none where it is gone, as it may be at any moment."""
+    try:
+        return [path for path in folder.iterdir() if path.is_dir()]
+    except FileNotFoundError:
+        return []
 
 
 def _remove_work(conversion_id: uuid.UUID, part: int | str) -> None:

@@ -13,7 +13,10 @@ from inference.models import Conversion
 
 @receiver(post_delete, sender=Conversion)
 def conversion_deleted(instance: Conversion, **_: Any) -> None:
-    """Stops it and removes its files, once the deletion is committed."""
+    """Stops it and removes its files, once the deletion is committed.
+
+    Quietly: a worker may be storing a file this very moment, and removes that itself.
+    """
     if instance.is_active:
         transaction.on_commit(partial(queue.stop, instance.pk))
-    transaction.on_commit(partial(files.discard, instance.pk))
+    transaction.on_commit(partial(files.discard_quietly, instance.pk))
