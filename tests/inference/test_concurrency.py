@@ -3,6 +3,7 @@
 On SQLite writers take turns; `make test-postgres` runs these with transactions that overlap.
 """
 
+import uuid
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -151,6 +152,35 @@ def test_what_is_deleted_as_its_result_arrives_leaves_nothing(
     assert not has_files(conversion)
     left = [path for path in media.rglob("*") if path.is_file()]
     assert [path.name for path in left if what != "conversion"] == []
+
+
+def test_a_folder_that_fills_as_it_is_deleted_does_not_keep_the_rest(
+    video: Video, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_motion(video)
+
+    def not_empty(*_: Any) -> None:
+        raise OSError(39, "Directory not empty")
+
+    monkeypatch.setattr(files, "discard", not_empty)
+    library.video_delete(video=video)
+    assert [path for path in media.rglob("*") if path.is_file()] == []
+
+
+def test_work_folders_are_made_while_others_beside_them_go() -> None:
+    conversion_id = uuid.uuid4()
+
+    def work(worker: int) -> None:
+        for number in range(400):
+            with files.work_folder(conversion_id, f"segments/{number}-{worker}"):
+                pass
+
+    def look() -> None:
+        for _ in range(400):
+            list(files.attempts_with_files())
+
+    assert at_once(*[partial(work, worker) for worker in range(3)], look) == [None] * 4
+    assert list(files.work_root().iterdir()) == []
 
 
 @pytest.mark.parametrize("what", ["video", "member"])
