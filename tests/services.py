@@ -24,7 +24,7 @@ import redis
 from inference.processes import die_with_parent
 
 NOBODY = 65534
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 def postgresql_programs() -> Path | None:

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+
+# For what should be there at once, on a machine that is busy with something else.
+expect.set_options(timeout=60_000)
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -19,7 +22,7 @@ ARGUMENTS = [
 ]
 
 # Chromium reports refusals and a line that a test has cut as if they were faults of the page.
-NO_FAULTS = ("422", "423", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "ERR_SOCKET")
+NO_FAULTS = ("409", "422", "423", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "ERR_SOCKET")
 
 NewContext = Callable[..., BrowserContext]
 Open = Callable[..., Page]
@@ -40,7 +43,9 @@ def new_context(chromium: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[NewC
         page.on("pageerror", lambda error: problems.append(str(error)))
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=ARGUMENTS, timeout=120_000
+        )
 
         def make(**options: Any) -> BrowserContext:
             context = browser.new_context(**options)

@@ -25,7 +25,7 @@ def test_a_clip_goes_in_and_slow_motion_comes_out(
     new_context: NewContext, address: str, tmp_path: Path
 ) -> None:
     page = new_context().new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
 
     page.goto(address)
     page.get_by_role("link", name="Sign up").click()
@@ -44,7 +44,7 @@ def test_a_clip_goes_in_and_slow_motion_comes_out(
     page.get_by_role("button", name="Make it").click()
 
     # Whether the progress page is seen or the work is done by then, it leads to the result.
-    expect(page.get_by_role("link", name="Download video")).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("link", name="Download video")).to_be_visible(timeout=300_000)
     _watch_frame_by_frame(page)
 
     with page.expect_download() as download:

@@ -75,13 +75,19 @@ def page(open_as: Open, member: Any, conversion: Conversion) -> Page:
 
 
 def wait_for_frame(page: Page, frame: int) -> None:
-    page.get_by_text(f"frame {frame + 1} of {FRAMES}").wait_for(timeout=5000)
+    page.get_by_text(f"frame {frame + 1} of {FRAMES}").wait_for()
 
 
 def wait_until_still(page: Page) -> None:
     # Not wait_for_function: it evaluates text, which the content policy forbids.
-    wait_for(lambda: page.evaluate(STILL), seconds=10)
+    wait_for(lambda: page.evaluate(STILL))
     page.wait_for_timeout(300)  # for the frame callback, which comes with the next painted frame
+
+
+def names_what_it_shows(page: Page, shown: int) -> bool:
+    """Whether the still picture is the one that is named; on a busy machine that takes a while."""
+    about = page.locator("[data-about]").inner_text()
+    return bool(page.evaluate(STILL)) and about.startswith(f"frame {shown + 1} of")
 
 
 def test_every_frame_can_be_stepped_to_and_is_the_one_named(page: Page) -> None:
@@ -134,14 +140,15 @@ def test_playing_names_the_frame_it_stops_on(page: Page) -> None:
     expect(page.locator("[data-about]")).not_to_contain_text("frame 1 of")
     page.keyboard.press("Space")
     wait_until_still(page)
-    shown = page.evaluate(ON_SCREEN)
-    assert shown > 0
-    assert page.locator("[data-about]").inner_text().startswith(f"frame {shown + 1} of")
+    wait_for(lambda: names_what_it_shows(page, page.evaluate(ON_SCREEN)))
+    assert page.evaluate(ON_SCREEN) > 0
 
 
 def test_playing_on_at_the_end_begins_again(page: Page) -> None:
     page.locator("[data-scrubber]").fill(str(FRAMES - 3))
     wait_for_frame(page, FRAMES - 3)
+    for _ in range(3):
+        page.keyboard.press("KeyJ")  # slowly, so that no frame passes between two looks
     page.keyboard.press("Space")
     wait_for_frame(page, FRAMES - 1)
     wait_until_still(page)
@@ -178,10 +185,10 @@ def test_the_frame_map_takes_a_click(page: Page) -> None:
 
 def test_question_mark_opens_the_keys_and_escape_closes_them(page: Page) -> None:
     page.keyboard.press("Shift+Slash")
-    assert page.get_by_role("dialog").is_visible()
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Period")  # belongs to the dialog now
     page.keyboard.press("Escape")
-    assert not page.get_by_role("dialog").is_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
     assert page.locator("[data-about]").inner_text().startswith("frame 1 of")
 
 

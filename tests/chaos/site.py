@@ -41,10 +41,11 @@ class Site:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-            try:
-                self.process.wait(timeout=4)
-            except subprocess.TimeoutExpired:
-                return
+            # It has the folder and the port once it has started a child of its own.
+            while self.process.poll() is None:
+                if self.processes():
+                    return
+                time.sleep(0.1)
 
     def stop(self) -> float:
         """Ends it as an operator does; returns how many seconds that took."""
@@ -110,6 +111,14 @@ class Site:
         except psutil.NoSuchProcess:
             return False
         return True
+
+
+def left_over(data_dir: Path, *, after: float = 15.0) -> list[psutil.Process]:
+    """Processes `in_use`, that is, which have not ended `after` so many seconds either."""
+    deadline = time.monotonic() + after
+    while (found := in_use(data_dir)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
 
 
 def in_use(data_dir: Path) -> list[psutil.Process]:

@@ -9,7 +9,7 @@ import pytest
 
 from inference.engine.stages import Behind, ahead
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = pytest.mark.timeout(60)
 
 
 def names() -> list[str]:
@@ -22,13 +22,12 @@ def _no_thread_is_left() -> Iterator[None]:
     assert not {"decode", "encode"} & set(names())
 
 
-def settled(read: list[int]) -> int:
-    """The length of the list once it has stopped growing."""
-    length = -1
-    while length != len(read):
-        length = len(read)
-        time.sleep(0.1)
-    return length
+def stays_at(length: int, read: list[int]) -> bool:
+    """Whether the list gets as long as that, and no longer."""
+    while len(read) < length:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    return len(read) == length
 
 
 def counting(
@@ -58,9 +57,9 @@ def test_no_more_is_made_ahead_than_allowed() -> None:
     closed: list[bool] = []
     items = ahead(counting(made, closed), 3)
     assert next(items) == 0
-    assert settled(made) == 5  # one taken, three waiting, one in hand
+    assert stays_at(5, made)  # one taken, three waiting, one in hand
     assert next(items) == 1
-    assert settled(made) == 6
+    assert stays_at(6, made)
     items.close()
 
 
@@ -125,7 +124,7 @@ def test_no_more_waits_behind_than_allowed() -> None:
 
     filler = threading.Thread(target=fill)
     filler.start()
-    assert settled(put) == 3  # one in hand, two waiting
+    assert stays_at(3, put)  # one in hand, two waiting
     gate.set()
     filler.join()
     assert len(put) == 10
@@ -169,6 +168,6 @@ def test_the_callers_own_error_comes_first_and_drops_what_waits() -> None:
         for number in range(5):
             behind.put(number)
         begun.wait()
-        threading.Timer(0.1, gate.set).start()
+        threading.Timer(1, gate.set).start()
         raise RuntimeError("cancelled")
     assert taken == [0]

@@ -28,7 +28,7 @@ class Converter:
         peak: most memory any child has had resident, in bytes, where the system says.
     """
 
-    deadline: float = 60.0
+    deadline: float = 120.0
     peak: int = 0
     _process: multiprocessing.process.BaseProcess | None = None
     _connection: Connection | None = None

@@ -26,7 +26,7 @@ from tests.engine import clips
 from videos.models import Video
 
 
-def wait_for(condition: Callable[[], Any], *, seconds: float = 60.0) -> Any:
+def wait_for(condition: Callable[[], Any], *, seconds: float = 120.0) -> Any:
     """The first true value of `condition`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -136,7 +136,7 @@ def worker_process(
     worker = start_worker(tmp_path_factory.mktemp("worker") / "data", valkey_server)
     yield worker
     worker.process.send_signal(signal.SIGTERM)
-    worker.process.wait(timeout=30)
+    worker.process.wait(timeout=120)
 
 
 @pytest.fixture

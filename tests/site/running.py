@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ class Site:
 
     def of(self, words: str) -> psutil.Process:
         """The oldest process whose command line has `words`."""
-        found = [one for one in self.family() if words in " ".join(one.cmdline())]
+        found = [one for one in self.family() if words in command_line(one)]
         return min(found, key=psutil.Process.create_time)
 
 
@@ -74,6 +75,26 @@ def address_of(line: str) -> str:
     return next(word for word in line.split() if word.startswith("http"))
 
 
-def gone(processes: list[psutil.Process], *, within: float = 10.0) -> bool:
-    _, alive = psutil.wait_procs(processes, timeout=within)
-    return not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+def command_line(process: psutil.Process) -> str:
+    """Its command line; nothing where it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def gone(processes: list[psutil.Process], *, within: float = 60.0) -> bool:
+    """Whether they end; a zombie that nobody has reaped yet has."""
+    deadline = time.monotonic() + within
+    while any(map(_lives, processes)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -42,7 +42,7 @@ class Server:
 
     def connect(self) -> socket.socket:
         """A connection to it."""
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=90)
         if self.certificate is None:
             return plain
         context = ssl.create_default_context(cafile=self.certificate)
@@ -181,7 +181,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -468,7 +468,7 @@ def test_an_upload_reaches_the_site_while_it_is_being_sent(
     with nginx.connect() as sender:
         sender.sendall(servers.head("PATCH", place, piece))
         sender.sendall(bytes(1_000_000))
-        wait_for(arrived, seconds=20)
+        wait_for(arrived)
     assert nginx.ask(place, asker, method="DELETE").status == 204
 
 

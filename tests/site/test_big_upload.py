@@ -16,7 +16,7 @@ import pytest
 
 from slomo_site.demo.client import Pages
 from tests.engine import clips
-from tests.site.running import Site, address_of, manage
+from tests.site.running import Site, address_of, command_line, manage
 
 SIZE = 300_000_000
 CUTS = 20
@@ -66,7 +66,7 @@ def peak_memory(site: Site) -> int:
     """Bytes that the largest web process has ever had resident."""
     peaks = []
     for process in site.family():
-        if "gunicorn" in " ".join(process.cmdline()):
+        if "gunicorn" in command_line(process):
             status = Path(f"/proc/{process.pid}/status").read_text()
             peaks.append(int(status.split("VmHWM:")[1].split()[0]) * 1024)
     return max(peaks)
@@ -116,7 +116,7 @@ def test_300_mb_cut_20_times_arrive_byte_for_byte_in_little_memory(
                     connection.sock.sendall(file.read(min(left, 1 << 20)))
                 if number in KILLED_AT:
                     peak = max(peak, peak_memory(site))
-                    web = [one for one in site.family() if "gunicorn" in " ".join(one.cmdline())]
+                    web = [one for one in site.family() if "gunicorn" in command_line(one)]
                     server = site.of("gunicorn")
                     (server if number == 14 else next(p for p in web if p != server)).kill()
                 break_off(connection, rudely=bool(number % 2))

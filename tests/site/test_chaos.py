@@ -9,7 +9,7 @@ from tests.conftest import CHECKOUT
 
 def test_whatever_is_killed_every_job_ends_and_ends_once() -> None:
     storm = subprocess.run(
-        [sys.executable, "-m", "tests.chaos", "--jobs", "8", "--minutes", "1", "--seed", "4"],
+        [sys.executable, "-m", "tests.chaos", "--jobs", "8", "--minutes", "3", "--seed", "4"],
         cwd=CHECKOUT,
         env=os.environ.copy(),
         capture_output=True,

@@ -63,8 +63,8 @@ time.sleep(60)
 """
     began = time.monotonic()
     with pytest.raises(OverrunError):
-        _python(code, cwd=tmp_path, limits=Limits(seconds=2))
-    assert time.monotonic() - began < 10
+        _python(code, cwd=tmp_path, limits=Limits(seconds=5))
+    assert time.monotonic() - began < 45  # not the minute that both would sleep
     assert _gone(int(note.read_text()))
 
 
@@ -146,7 +146,7 @@ def test_a_crash_is_told_by_its_signal(tmp_path: Path) -> None:
 
 def _gone(pid: int) -> bool:
     """Whether the process ends; a zombie that nobody has reaped yet has."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
             os.kill(pid, 0)

@@ -399,7 +399,7 @@ class SlowBody(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         if self.tell() >= self.half:
             self.begun.set()
-            assert self.go.wait(timeout=20)
+            assert self.go.wait(timeout=90)
             return super().read(size)
         return super().read(self.half)
 
@@ -420,7 +420,7 @@ def slow_piece(tus: Tus, member: User, clip: Path) -> "Iterator[tuple[str, SlowB
 
     writer = Thread(target=send)
     writer.start()
-    assert body.begun.wait(timeout=20)
+    assert body.begun.wait(timeout=90)
     yield place, body, answers
     body.go.set()
     writer.join()
