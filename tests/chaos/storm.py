@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import requests
 
 from inference.models import Conversion
-from inference.states import State
+from inference.states import ACTIVE, State
 from tests.chaos.site import Site
 
 PAUSE_SECONDS = (0.2, 3.0)  # between two kills
@@ -35,7 +35,7 @@ class Storm:
     answers: Counter[str] = field(default_factory=Counter)
 
     def rage(self) -> None:
-        """Returns when all jobs are asked for and have had time to run, or at the deadline."""
+        """Returns when all jobs are asked for and none is left to run, or at the deadline."""
         done = threading.Event()
         killer = threading.Thread(target=self._kill_until, args=(done,))
         killer.start()
@@ -45,6 +45,9 @@ class Storm:
                 # About as many as the workers can do, so that something always runs.
                 while self._waiting() > 8 and time.monotonic() < self.deadline:
                     time.sleep(0.2)
+            # A few jobs are asked for before the first one ends, and so before the first kill.
+            while self._active() and time.monotonic() < self.deadline:
+                time.sleep(0.2)
         finally:
             done.set()
             killer.join()
@@ -101,6 +104,9 @@ class Storm:
 
     def _waiting(self) -> int:
         return Conversion.objects.filter(state=State.QUEUED).count()
+
+    def _active(self) -> bool:
+        return Conversion.objects.filter(state__in=ACTIVE).exists()
 
     def _kill_until(self, done: threading.Event) -> None:
         ways = {
