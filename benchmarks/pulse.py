@@ -13,10 +13,10 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from inference.engine import pictures
+from inference.engine.evaluate.scoring import to_frame, to_picture
 from inference.engine.evaluate.spans import Picture, Span, sources
 from inference.engine.interpolator import Interpolator
 from inference.engine.quality import blend
@@ -64,17 +64,9 @@ def sheet(span: Span, made: Tensor) -> Tensor:
         key=lambda at: change[at[0] : at[0] + CROP, at[1] : at[1] + CROP].mean(),
     )
     window = (slice(None), slice(best[0], best[0] + CROP), slice(best[1], best[1] + CROP))
-    ends = [_tensor(span.frame0), _tensor(span.frame1)]
+    ends = [to_frame(span.frame0), to_frame(span.frame1)]
     shown = [ends[0], *made, ends[1]]
     return pictures.contact_sheet([frame[window] for frame in shown], columns=3)
-
-
-def _tensor(picture: Picture) -> Tensor:
-    return torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 255
-
-
-def _picture(frame: Tensor) -> Picture:
-    return (frame * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
 
 
 def main() -> None:
@@ -90,9 +82,9 @@ def main() -> None:
     for clip in options.clips:
         model, blended = [], []
         for span in neighbours(clip):
-            ends = _tensor(span.frame0), _tensor(span.frame1)
+            ends = to_frame(span.frame0), to_frame(span.frame1)
             made = interpolator.interpolate(*ends, TIMES).frames.clamp(0, 1)
-            model.append(ratios(span, [_picture(frame) for frame in made]))
+            model.append(ratios(span, [to_picture(frame) for frame in made]))
             blended.append(ratios(span, [blend(span.frame0, span.frame1, t) for t in TIMES]))
         if options.sheet:
             options.sheet.mkdir(parents=True, exist_ok=True)

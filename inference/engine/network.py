@@ -5,14 +5,16 @@ directions. The *refinement* U-Net sees the frames warped to the time in between
 approximate flows, says which frame each pixel is visible in, and (compact only) repaints what
 neither frame shows. Everything between the two is the flow algebra of `warp.py`.
 
-The compact configuration differs from the published one in four ways, each for speed, for detail or
-for learning from little data:
+The compact configuration differs from the published one in five ways, each for speed, for detail,
+for learning from little data or for what is not part of the scene:
 
 * images enter by space-to-depth at `stride`, so no convolution runs at full resolution, and flow
   lives at `flow_stride` until the last warp;
 * the flow U-Net is shared over an image pyramid, coarse to fine, each level correcting the flow of
   the one before from the frames already warped by it, so large motion needs no large kernels;
 * the last warp samples bicubically, which keeps detail that bilinear sampling averages away;
+* what stands still on the picture while the scene moves under it (a timestamp, a scoreboard, dirt
+  on the lens) is taken from the frames as they are, where the refinement U-Net says so;
 * the output gets an RGB residual after the fusion.
 
 Sources: Jiang et al., "Super SloMo", CVPR 2018 (the network and equations 3 to 5); Ronneberger et
@@ -63,9 +65,10 @@ class NetworkConfig:
         flow_scale: pixels for each unit of a U-Net's flow channels.
         pixel_mean: subtracted from the frames before a U-Net sees them, for R, G, B.
         pixel_gain: multiplied in after that.
-        visibility_gain: multiplied to the visibility logit.
+        visibility_gain: multiplied to the logits of visibility and of what stands still.
         sees_timestep: the refinement U-Net is told t.
         residual_output: the refinement U-Net adds an RGB residual to the fused frame.
+        still_output: the refinement U-Net says which pixels stand still, whatever moves there.
         kernel: how the frames are sampled in the last warp, `bilinear` or `bicubic`.
         active_heads: the last convolution is followed by the activation, as published.
     """
@@ -81,6 +84,7 @@ class NetworkConfig:
     visibility_gain: float = 1.0
     sees_timestep: bool = False
     residual_output: bool = False
+    still_output: bool = False
     kernel: str = "bilinear"
     active_heads: bool = True
 
@@ -133,6 +137,7 @@ COMPACT = NetworkConfig(
     visibility_gain=4.0,
     sees_timestep=True,
     residual_output=True,
+    still_output=True,
     kernel="bicubic",
     active_heads=False,
 )
@@ -249,6 +254,8 @@ class Synthesis(NamedTuple):
         visibility0: (B, 1, H, W) in 0..1.
         warped0, warped1: (B, 3, H, W), the frames warped by the refined flows.
         first_warped0, first_warped1: likewise by the unrefined flows.
+        still: (B, 1, H, W) in 0..1, where the frame is that of both frames unmoved; None from a
+            network without that output.
     """
 
     frame: Tensor
@@ -259,6 +266,7 @@ class Synthesis(NamedTuple):
     warped1: Tensor
     first_warped0: Tensor
     first_warped1: Tensor
+    still: Tensor | None
 
 
 class SuperSloMo(nn.Module):
@@ -279,7 +287,12 @@ class SuperSloMo(nn.Module):
         # Refinement U-Net: both frames, both flows, both intermediate flows, both warped frames.
         fold = config.refine.stride**2
         flow_channels = 4 * (config.refine.stride // config.flow_stride) ** 2
-        self._heads = [flow_channels, fold, 3 * fold if config.residual_output else 0]
+        self._heads = [
+            flow_channels,
+            fold,
+            3 * fold if config.residual_output else 0,
+            fold if config.still_output else 0,
+        ]
         self.refine = UNet(
             4 * 3 * fold + 8 + int(config.sees_timestep),
             sum(self._heads),
@@ -366,9 +379,8 @@ class SuperSloMo(nn.Module):
         ]
         if config.sees_timestep:
             parts.append(timestep.to(pair.context.dtype).expand_as(pair.context[:, :1]))
-        flow_head, visibility_head, residual_head = self.refine(torch.cat(parts, dim=1)).split(
-            self._heads, dim=1
-        )
+        heads = self.refine(torch.cat(parts, dim=1)).split(self._heads, dim=1)
+        flow_head, visibility_head, residual_head, still_head = heads
 
         correction = config.flow_scale * F.pixel_shuffle(flow_head, stride // config.flow_stride)
         flow_t0 = resize_flow(flow_t0 + correction[:, :2], config.flow_stride)
@@ -378,9 +390,16 @@ class SuperSloMo(nn.Module):
         warped0 = backward_warp(frame0, flow_t0, config.kernel)
         warped1 = backward_warp(frame1, flow_t1, config.kernel)
         frame = fuse(warped0, warped1, visibility0, timestep)
+        still = None
+        if config.still_output:
+            logit = F.pixel_shuffle(still_head, stride)
+            still = torch.sigmoid(config.visibility_gain * logit)
+            frame = torch.lerp(frame, torch.lerp(frame0, frame1, timestep), still)
         if config.residual_output:
             frame = frame + F.pixel_shuffle(residual_head, stride)
-        return Synthesis(frame, flow_t0, flow_t1, visibility0, warped0, warped1, first0, first1)
+        return Synthesis(
+            frame, flow_t0, flow_t1, visibility0, warped0, warped1, first0, first1, still
+        )
 
     def _fold(self, image: Tensor, stride: int) -> Tensor:
         """Normalise and space-to-depth: (B, 3, H, W) -> (B, 3 stride², H/stride, W/stride)."""
@@ -403,7 +422,8 @@ class SuperSloMo(nn.Module):
         """Draw fresh weights for training.
 
         Kaiming-normal for the leaky activation, zero biases, heads near zero so that training
-        starts from "nothing moves". With PyTorch's default nothing is learned in 700 steps.
+        starts from "nothing moves", and from "hardly anything stands still whatever moves there".
+        With PyTorch's default nothing is learned in 700 steps.
         """
         for name, module in self.named_modules():
             if not isinstance(module, nn.Conv2d):
@@ -414,6 +434,10 @@ class SuperSloMo(nn.Module):
                 nn.init.kaiming_normal_(module.weight, a=LEAK, generator=generator)
             assert module.bias is not None
             nn.init.zeros_(module.bias)
+        if self.config.still_output:
+            bias = self.refine.conv3.bias
+            assert bias is not None
+            nn.init.constant_(bias[-self._heads[-1] :], -1.0)
 
 
 def _conv(channels_in: int, channels_out: int, kernel: int) -> nn.Conv2d:

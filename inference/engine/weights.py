@@ -86,13 +86,18 @@ def fill(network: SuperSloMo, path: Path) -> WeightsInfo:
     """Copy the weights of a file into a network whose tensors have the same names and shapes.
 
     The configurations may differ otherwise: training goes on from weights that were trained with
-    another kernel or another number of pyramid levels.
+    another kernel or another number of pyramid levels. Outputs of the refinement U-Net that the
+    file does not know yet, the last ones, keep what the network has.
 
     Raises:
         WeightsRefused: as `load`, and where the tensors do not fit.
     """
     loaded, info = load(path)
-    _fill(network, dict(loaded.state_dict()), path)
+    tensors, own = dict(loaded.state_dict()), network.state_dict()
+    for name in ("refine.conv3.weight", "refine.conv3.bias"):
+        if tensors[name].shape[1:] == own[name].shape[1:]:
+            tensors[name] = torch.cat((tensors[name], own[name].cpu()[len(tensors[name]) :]))
+    _fill(network, tensors, path)
     return info
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from inference.engine.network import COMPACT, PUBLISHED, NetworkConfig, SuperSloMo, UNetConfig
+from inference.engine.warp import fuse
 
 
 def published_table(channels_in: int, channels_out: int) -> dict[str, tuple[int, ...]]:
@@ -112,6 +113,25 @@ def test_a_fresh_compact_network_sees_no_motion_and_blends() -> None:
     with torch.inference_mode():
         made = network(i0, i1, torch.full((1, 1, 1, 1), 0.5)).frame
     torch.testing.assert_close(made, torch.full_like(made, 0.4), atol=0.05, rtol=0)
+
+
+def test_what_stands_still_is_taken_from_the_frames_as_they_are() -> None:
+    network = SuperSloMo(COMPACT).eval()
+    network.initialise(torch.Generator().manual_seed(1))
+    frame0, frame1 = torch.rand(2, 1, 3, 64, 96).unbind(0)
+    t = torch.full((1, 1, 1, 1), 0.25)
+    assert network.refine.conv3.bias is not None
+    with torch.no_grad():
+        network.refine.conv3.weight.zero_()
+        network.refine.conv3.bias.zero_()
+        network.refine.conv3.bias[-4:] = 100  # of each of the 2 x 2 pixels of stride 2
+        made = network(frame0, frame1, t)
+        torch.testing.assert_close(made.frame, 0.75 * frame0 + 0.25 * frame1)
+        assert bool((made.still == 1).all())
+        network.refine.conv3.bias[-4:] = -100
+        made = network(frame0, frame1, t)
+        fused = fuse(made.warped0, made.warped1, made.visibility0, t)
+        torch.testing.assert_close(made.frame, fused)
 
 
 @pytest.mark.parametrize("config", [COMPACT, PUBLISHED])

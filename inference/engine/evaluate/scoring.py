@@ -59,11 +59,15 @@ def evaluate(label: str, spans: Iterable[Span], interpolator: Interpolator) -> S
     worst: list[tuple[float, int, WorstCase]] = []
     for span in spans:
         times = [t for t, _ in span.truths]
-        frame0, frame1 = _to_tensor(span.frame0), _to_tensor(span.frame1)
+        frame0, frame1 = to_frame(span.frame0), to_frame(span.frame1)
         synthesis = interpolator.interpolate(frame0, frame1, times, want_flow=True)
         assert synthesis.flow01 is not None  # it was asked for
         for made, (t, truth) in zip(synthesis.frames, span.truths, strict=True):
-            row: dict[str, Any] = {"name": span.name, "t": t, "model": score(_picture(made), truth)}
+            row: dict[str, Any] = {
+                "name": span.name,
+                "t": t,
+                "model": score(to_picture(made), truth),
+            }
             for name, method in methods.items():
                 row[name] = score(method(span.frame0, span.frame1, t), truth)
             rows.append(row)
@@ -71,7 +75,7 @@ def evaluate(label: str, spans: Iterable[Span], interpolator: Interpolator) -> S
                 f"{span.name} t={t:g}",
                 row["model"]["psnr"],
                 frame0,
-                _to_tensor(truth),
+                to_frame(truth),
                 made,
                 synthesis.flow01,
             )
@@ -126,9 +130,11 @@ def table(summaries: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _to_tensor(picture: Picture) -> Tensor:
+def to_frame(picture: Picture) -> Tensor:
+    """(H, W, 3) uint8 -> (3, H, W) float32 in 0..1."""
     return torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 255
 
 
-def _picture(frame: Tensor) -> Picture:
+def to_picture(frame: Tensor) -> Picture:
+    """(3, H, W), nominally 0..1 -> (H, W, 3), rounded to uint8."""
     return (frame * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from inference.engine.train.clips import Clip, Frames
 from inference.engine.train.config import TrainConfig
-from inference.engine.train.mosaic import demosaicked
+from inference.engine.train.overlays import overlaid
 from inference.engine.train.synthetic import random_mask, random_motion, render
 
 CUT_DIFFERENCE = 60.0
@@ -22,8 +22,8 @@ MOTION_BIAS = 0.75
 """Part of the real samples chosen for motion. The others are crops as they come, mostly still: a
 network that has seen too few of them finds motion in the noise of a scene that stands still."""
 
-MOSAIC_SHARE = 0.25
-"""Part of the samples seen as by a camera whose colours are guessed from a mosaic."""
+OVERLAY_SHARE = 0.25
+"""Part of the samples with text or a logo that stands still on the picture."""
 
 
 class Sample(TypedDict):
@@ -155,16 +155,14 @@ def _reversed(sample: Sample, random: np.random.Generator) -> Sample:
 
 
 def _augment(sample: Sample, random: np.random.Generator) -> Sample:
-    """A sensor's mosaic, flips, transposition, time reversal, channel shuffles, contrast, blur and
-    noise.
+    """Overlays, flips, transposition, time reversal, channel shuffles, contrast, blur and noise.
 
     The flow follows.
     """
-    mosaic = random.random() < MOSAIC_SHARE
-    if mosaic:
-        # First, so that the flips after it move and mirror the pattern.
-        repeat = bool(random.random() < 0.7)
-        sample = Sample(**{**sample, "frames": demosaicked(sample["frames"], repeat=repeat)})
+    if random.random() < OVERLAY_SHARE:
+        frames, hidden = overlaid(sample["frames"], random)
+        flow = torch.where(hidden > 0.5, 0.0, sample["flow"])
+        sample = Sample(**{**sample, "frames": frames, "flow": flow})
     sample = _flipped(_flipped(_reversed(sample, random), random, axis=-1), random, axis=-2)
     frames, flow = sample["frames"], sample["flow"]
     if random.random() < 0.5:
@@ -174,7 +172,7 @@ def _augment(sample: Sample, random: np.random.Generator) -> Sample:
     if random.random() < 0.5:
         gain, lift = float(random.uniform(0.7, 1.2)), float(random.uniform(-0.1, 0.1))
         frames = (frames * gain + lift).clamp(0, 1)
-    if random.random() < 0.3 and not mosaic:
+    if random.random() < 0.3:
         # Cameras resolve red and blue less finely than green. Video hides that (its chroma is
         # coarse in all channels alike), and a network that never saw it "repairs" still edges.
         blurred = F.avg_pool2d(frames, 3, stride=1, padding=1, count_include_pad=False)
