@@ -77,7 +77,11 @@ def _line(frames: Tensor, hidden: Tensor, random: np.random.Generator) -> tuple[
 
 def _letters(random: np.random.Generator) -> tuple[Ink, Ink]:
     """A line of text and the same with an edge around it, (H, W) each in 0..1."""
-    text = "".join(random.choice(list(SIGNS), size=int(random.integers(2, 24))))
+    signs = list(SIGNS)
+    if random.random() < 0.3:
+        # "13.777": a letter moved onto its like looks right in itself.
+        signs = list(random.choice(signs, size=2))
+    text = "".join(random.choice(signs, size=int(random.integers(2, 24))))
     if random.random() < 0.3:
         text = "{:04d}-{:02d}-{:02d} {:02d}:{:02d}:{:02d}".format(*random.integers(0, 60, size=6))
     if random.random() < 0.4:
