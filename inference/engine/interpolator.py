@@ -16,6 +16,7 @@ from torch import Tensor
 
 from inference.engine import weights
 from inference.engine.errors import OutOfMemory, SettingsRefused
+from inference.engine.network import Synthesis as NetworkSynthesis
 from inference.engine.warp import backward_warp, fuse, resize_flow
 
 log = logging.getLogger(__name__)
@@ -213,9 +214,7 @@ class Interpolator:
             self._before_each()
             made = network.synthesise(known.expand(len(times)), times)
             frames.append(made.frame[..., :height, :width])
-            confidence += _confidence(
-                agreement, made.flow_t0, made.flow_t1, made.visibility0, times
-            )
+            confidence += _confidence(agreement, made, times)
         full = resize_flow(known.flow, network.config.flow_stride)
         everything = torch.cat(frames) if frames else pair.new_zeros(0, 3, height, width)
         return _Made(everything, confidence, full[0, :, :height, :width])
@@ -231,13 +230,14 @@ class _Made:
 
 
 def _agreement(frame0: Tensor, frame1: Tensor, flow: Tensor, stride: int) -> Tensor:
-    """How well the frames agree with the flow between them: (1, 2, h, w) in 0..1.
+    """How well the frames agree with the flow between them: (1, 3, h, w) in 0..1.
 
-    Channel 0 is for frame 0, channel 1 for frame 1. A pixel whose round trip along the flow ends
-    at distance e, and whose colour is d away from that of the place it goes to, has
-    exp(-e² / b) exp(-(d / COLOUR_TOLERANCE)²), with the bound b = 0.01 (|F|² + |F back|²) + 0.5
-    of Sundaram, Brox and Keutzer, "Dense Point Trajectories by GPU-Accelerated Large Displacement
-    Optical Flow", 2010. The colour is there because two unrelated frames agree on no motion.
+    Channel 0 is for frame 0, channel 1 for frame 1, channel 2 for what stands still. A pixel whose
+    round trip along the flow ends at distance e, and whose colour is d away from that of the place
+    it goes to, has exp(-e² / b) exp(-(d / COLOUR_TOLERANCE)²), with the bound
+    b = 0.01 (|F|² + |F back|²) + 0.5 of Sundaram, Brox and Keutzer, "Dense Point Trajectories by
+    GPU-Accelerated Large Displacement Optical Flow", 2010. The colour is there because two
+    unrelated frames agree on no motion. Where nothing moves, the colour alone counts.
 
     Args:
         frame0, frame1: (1, 3, H, W).
@@ -246,7 +246,7 @@ def _agreement(frame0: Tensor, frame1: Tensor, flow: Tensor, stride: int) -> Ten
     """
     if stride > 1:
         frame0, frame1 = F.avg_pool2d(frame0, stride), F.avg_pool2d(frame1, stride)
-    both = []
+    found = []
     for image, other, there, back in (
         (frame0, frame1, flow[:, :2], flow[:, 2:]),
         (frame1, frame0, flow[:, 2:], flow[:, :2]),
@@ -255,35 +255,34 @@ def _agreement(frame0: Tensor, frame1: Tensor, flow: Tensor, stride: int) -> Ten
         returned, colour = reached[:, :2], reached[:, 2:]
         error = (there + returned).square().sum(dim=1, keepdim=True)
         motion = there.square().sum(1, keepdim=True) + returned.square().sum(1, keepdim=True)
-        difference = (image - colour).abs().mean(dim=1, keepdim=True)
-        both.append(
-            torch.exp(-error / (0.01 * motion + 0.5) - (difference / COLOUR_TOLERANCE).square())
-        )
-    return torch.cat(both, dim=1)
+        found.append(torch.exp(-error / (0.01 * motion + 0.5)) * _alike(image, colour))
+    return torch.cat((*found, _alike(frame0, frame1)), dim=1)
 
 
-def _confidence(
-    agreement: Tensor,
-    flow_t0: Tensor,
-    flow_t1: Tensor,
-    visibility0: Tensor,
-    timesteps: Tensor,
-) -> list[float]:
+def _alike(image: Tensor, other: Tensor) -> Tensor:
+    difference = (image - other).abs().mean(dim=1, keepdim=True)
+    return torch.exp(-(difference / COLOUR_TOLERANCE).square())
+
+
+def _confidence(agreement: Tensor, made: NetworkSynthesis, timesteps: Tensor) -> list[float]:
     """How sure each synthesised frame is, 0..1: one number for each timestep.
 
     Each pixel takes the agreement of the places it was drawn from, weighted as its colour was, by
-    time and visibility. The mean is over the least certain part of the picture, because a still
-    background would hide the moving ball that a decision hangs on.
+    time and visibility, or as standing still. The mean is over the least certain part of the
+    picture, because a still background would hide the moving ball that a decision hangs on.
     """
     width = agreement.shape[-1]
-    stride = flow_t0.shape[-1] // width
+    stride = made.flow_t0.shape[-1] // width
     flow_t0, flow_t1, visibility0 = (
-        F.avg_pool2d(x, stride) if stride > 1 else x for x in (flow_t0, flow_t1, visibility0)
+        F.avg_pool2d(x, stride) for x in (made.flow_t0, made.flow_t1, made.visibility0)
     )
-    count = len(timesteps)
-    sure0 = backward_warp(agreement[:, :1].expand(count, -1, -1, -1), flow_t0 / stride)
-    sure1 = backward_warp(agreement[:, 1:].expand(count, -1, -1, -1), flow_t1 / stride)
-    sure = fuse(sure0, sure1, visibility0, timesteps).flatten(1)
+    there0, there1, still = agreement.expand(len(timesteps), -1, -1, -1).chunk(3, dim=1)
+    sure0 = backward_warp(there0, flow_t0 / stride)
+    sure1 = backward_warp(there1, flow_t1 / stride)
+    sure = fuse(sure0, sure1, visibility0, timesteps)
+    if made.still is not None:
+        sure = torch.lerp(sure, still, F.avg_pool2d(made.still, stride))
+    sure = sure.flatten(1)
     unsure = sure.topk(max(1, int(UNSURE_SHARE * sure.shape[1])), largest=False, sorted=False)
     return [float(c) for c in unsure.values.mean(dim=1).clamp(0, 1)]
 
