@@ -49,6 +49,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "widths x 1.5": {"changes": {**scaled("flow", 1.5), **scaled("refine", 1.5)}},
     "refinement at stride 4": {"changes": AT_STRIDE_4},
     "no residual output": {"changes": {"residual_output": False}},
+    "no still output": {"changes": {"still_output": False}},
     "bilinear last warp": {"changes": {"kernel": "bilinear"}},
     "no synthetic samples": {"synthetic_share": 0.0},
     "70 % synthetic samples": {"synthetic_share": 0.7},

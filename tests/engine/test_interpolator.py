@@ -2,8 +2,11 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
 
 from inference.engine import interpolator as module
 from inference.engine.errors import OutOfMemory, SettingsRefused
@@ -54,6 +57,21 @@ def test_the_flow_of_a_pan_is_its_shift(interpolator: Interpolator) -> None:
     assert made.flow01 is not None and made.flow10 is not None
     assert made.flow01[0, 24:-24, 24:-24].median().item() == pytest.approx(8, abs=1)
     assert made.flow10[0, 24:-24, 24:-24].median().item() == pytest.approx(-8, abs=1)
+
+
+def test_a_timestamp_stays_legible_while_the_scene_moves(interpolator: Interpolator) -> None:
+    image = Image.new("L", (256, 128))
+    font = ImageFont.load_default(18)
+    ImageDraw.Draw(image).text((12, 54), "2026-11-23  14:07:31  58 km/h", fill=255, font=font)
+    letters = torch.from_numpy(np.asarray(image, dtype=np.float32) / 255)
+
+    def seen(pixels: int) -> torch.Tensor:
+        return torch.lerp(shifted(pixels, height=128, width=256), torch.ones(()), letters)
+
+    made = interpolator.interpolate(seen(0), seen(12), [0.5]).frames[0]
+    truth, blend = seen(6), (seen(0) + seen(12)) / 2
+    near = F.max_pool2d(letters[None, None], 5, stride=1, padding=2)[0, 0] > 0
+    assert psnr(made[:, near], truth[:, near]) > psnr(blend[:, near], truth[:, near])
 
 
 def test_a_still_picture_stays_as_it_is(interpolator: Interpolator) -> None:
