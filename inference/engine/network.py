@@ -379,24 +379,26 @@ class SuperSloMo(nn.Module):
         ]
         if config.sees_timestep:
             parts.append(timestep.to(pair.context.dtype).expand_as(pair.context[:, :1]))
-        heads = self.refine(torch.cat(parts, dim=1)).split(self._heads, dim=1)
-        flow_head, visibility_head, residual_head, still_head = heads
+        heads = self.refine(torch.cat(parts, dim=1))
+        flow_head, fine = heads[:, : self._heads[0]], heads[:, self._heads[0] :]
+        # What is made for each pixel of the frame unfolds in one pass: each alone is as slow.
+        fine = F.pixel_shuffle(fine, stride)
+        channels = [count // stride**2 for count in self._heads[1:]]
+        visibility, residual, stillness = fine.split(channels, dim=1)
 
         correction = config.flow_scale * F.pixel_shuffle(flow_head, stride // config.flow_stride)
         flow_t0 = resize_flow(flow_t0 + correction[:, :2], config.flow_stride)
         flow_t1 = resize_flow(flow_t1 + correction[:, 2:], config.flow_stride)
-        logit = F.pixel_shuffle(visibility_head, stride)
-        visibility0 = torch.sigmoid(config.visibility_gain * logit)
+        visibility0 = torch.sigmoid(config.visibility_gain * visibility)
         warped0 = backward_warp(frame0, flow_t0, config.kernel)
         warped1 = backward_warp(frame1, flow_t1, config.kernel)
         frame = fuse(warped0, warped1, visibility0, timestep)
         still = None
         if config.still_output:
-            logit = F.pixel_shuffle(still_head, stride)
-            still = torch.sigmoid(config.visibility_gain * logit)
+            still = torch.sigmoid(config.visibility_gain * stillness)
             frame = torch.lerp(frame, torch.lerp(frame0, frame1, timestep), still)
         if config.residual_output:
-            frame = frame + F.pixel_shuffle(residual_head, stride)
+            frame = frame + residual
         return Synthesis(
             frame, flow_t0, flow_t1, visibility0, warped0, warped1, first0, first1, still
         )
