@@ -383,8 +383,12 @@ class SuperSloMo(nn.Module):
         flow_head, fine = heads[:, : self._heads[0]], heads[:, self._heads[0] :]
         # What is made for each pixel of the frame unfolds in one pass: each alone is as slow.
         fine = F.pixel_shuffle(fine, stride)
-        channels = [count // stride**2 for count in self._heads[1:]]
-        visibility, residual, stillness = fine.split(channels, dim=1)
+        colours = 3 if config.residual_output else 0
+        visibility, residual, stillness = (
+            fine[:, :1],
+            fine[:, 1 : 1 + colours],
+            fine[:, 1 + colours :],
+        )
 
         correction = config.flow_scale * F.pixel_shuffle(flow_head, stride // config.flow_stride)
         flow_t0 = resize_flow(flow_t0 + correction[:, :2], config.flow_stride)
